@@ -1,0 +1,13 @@
+# Writes the table of a page's files as bytes.
+set(texts "")
+set(table "")
+set(number 0)
+foreach(file ${FILES})
+    get_filename_component(name ${file} NAME)
+    file(READ ${file} bytes HEX)
+    string(REGEX REPLACE "(..)" "0x\\1," bytes "${bytes}")
+    string(APPEND texts "static const unsigned char file_${number}[] = {${bytes}0};\n")
+    string(APPEND table "    {\"${name}\", file_${number}, sizeof(file_${number}) - 1},\n")
+    math(EXPR number "${number} + 1")
+endforeach()
+file(WRITE ${OUT} "#include \"embedded.h\"\n\n${texts}\nconst struct embedded_file embedded_files[] = {\n${table}};\nconst size_t embedded_file_count = ${number};\n")

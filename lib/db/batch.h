@@ -1,0 +1,45 @@
+/*
+ * The batch executor: a few connections, each on its own thread. What queued up while a statement
+ * ran goes into the next one, up to a bound, so that requests share a commit. Submitting and
+ * completing happen on the loop's thread; `run` on an executor thread.
+ *
+ * The executor knows nothing of the loop: the loop watches batch_fd() for reading and calls
+ * batch_complete().
+ */
+#ifndef DB_BATCH_H
+#define DB_BATCH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "db/db.h"
+
+struct batch;
+
+/* One kind of operation that can share statements. The table is static; `run` sees the arguments of
+ * between 1 and `most` operations, in the order they were submitted, and answers for all of them.
+ * It leaves what each one wants to know in the operation itself. */
+struct batch_kind {
+    const char *name;
+    size_t most;
+    enum db_result (*run)(struct db *db, void **operations, size_t count, void *context);
+};
+
+/* On the loop's thread. The operation belongs to the submitter again. */
+typedef void batch_done(void *operation, enum db_result result);
+
+struct batch *batch_new(const struct db_target *target, size_t connections,
+                        const struct batch_kind *const *kinds, size_t kind_count, void *context);
+/* Runs what is queued, up to the deadline, completes the rest with DB_GONE, and joins the threads.
+ */
+void batch_free(struct batch *batch);
+
+/* False at once if the queue of that kind holds LIMIT_BATCH_QUEUE operations: answer 503. */
+bool batch_submit(struct batch *batch, const struct batch_kind *kind, void *operation,
+                  batch_done *done) __attribute__((warn_unused_result));
+int batch_fd(const struct batch *batch);
+void batch_complete(struct batch *batch);
+/* Operations submitted and not yet completed. */
+size_t batch_pending(const struct batch *batch);
+
+#endif

@@ -1,0 +1,71 @@
+/*
+ * A strict HTTP/1.1 server on one loop. A request is handed over whole, head and body, and answered
+ * exactly once, then or later, on the loop's thread. Pipelined requests are answered in order. A
+ * client that breaks a rule gets 400 and a closed connection.
+ */
+#ifndef NET_HTTP_SERVER_H
+#define NET_HTTP_SERVER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "net/http_parse.h"
+#include "net/loop.h"
+
+struct http_server;
+struct http_request; /* lives until it is answered or, if its client leaves, until on_gone returned
+                      */
+
+struct http_server_options {
+    const char *listen; /* "host:port"; port 0 lets the kernel choose */
+    bool check_host; /* Host must name the listener (internal listener: DNS rebinding); else 421 */
+    bool reuse_port; /* several instances share the port */
+    uint64_t max_body; /* a longer body is answered 413, at its head where its length is told */
+    size_t max_connections;
+    int64_t request_us, idle_us, write_us; /* deadlines; 0: those of limits.h */
+    void (*handler)(struct http_request *request, void *arg);
+    /* Every answer the server gave by itself (400, 408, 413, 431, 503), for the log and the
+     * counters; or NULL. */
+    void (*refused)(int status, const char *rule, const char *peer, void *arg);
+    void *arg;
+};
+
+/* NULL with a sentence in `error` ("listen = 127.0.0.1:80: permission denied; ..."). */
+struct http_server *http_server_new(struct loop *loop, const struct http_server_options *options,
+                                    struct buf *error) __attribute__((warn_unused_result));
+unsigned http_server_port(const struct http_server *server);
+/* Stops listening; keeps what is under way; idle connections are closed, others after their answer.
+ */
+void http_server_drain(struct http_server *server);
+size_t http_server_connections(const struct http_server *server);
+void http_server_free(struct http_server *server); /* cuts what is left */
+
+const char *http_method(const struct http_request *request); /* NUL-terminated */
+const char *http_path(const struct http_request *request);   /* percent-decoding is the caller's */
+const char *http_query(const struct http_request *request);  /* after '?', or "" */
+const char *http_body(const struct http_request *request, size_t *len);
+const struct http_header *http_headers(const struct http_request *request, size_t *count);
+/* The value as a new string, or NULL if the header is absent or stands more than once. */
+char *http_header_text(const struct http_request *request, const char *name);
+const char *http_peer(const struct http_request *request);       /* address text */
+const char *http_request_id(const struct http_request *request); /* for log lines */
+int64_t http_arrived(const struct http_request *request); /* clock_monotonic() of its first byte */
+
+/*
+ * Answers. `headers` are whole lines, each ended by CRLF, or NULL: Content-Length, Date, Connection
+ * and `X-Request-Id` are the server's. The request must not be touched afterwards.
+ */
+void http_respond(struct http_request *request, int status, const char *headers, const void *body,
+                  size_t len);
+/* application/problem+json: {"type":"about:blank","title","status","code","detail"}. */
+void http_respond_problem(struct http_request *request, int status, const char *code,
+                          const char *headers, const char *detail);
+/* The client left before the answer: called once, and the request is gone when it returns. */
+void http_on_gone(struct http_request *request, loop_callback *gone, void *arg);
+/* Attaches the caller's own state; `release` is called when the request ends, either way. */
+void http_set_state(struct http_request *request, void *state, loop_callback *release);
+void *http_state(const struct http_request *request);
+
+#endif

@@ -1,0 +1,117 @@
+/*
+ * One adapter a shop, behind one small interface. An adapter does no I/O: it verifies bytes, reads
+ * facts from bytes, says what to fetch, and reads what was fetched. Values that differ between
+ * providers and nothing else (header names, encodings) are rows of a table in shop.c.
+ *
+ * Only signed bytes decide: topics and delivery ids outside the signature are for the log.
+ */
+#ifndef SHOPS_SHOP_H
+#define SHOPS_SHOP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
+#include "base/digest.h"
+#include "base/facts.h"
+#include "base/settings.h"
+#include "net/http_parse.h"
+
+enum shop_verdict {
+    SHOP_VALID,
+    SHOP_PING,              /* WooCommerce's unsigned `webhook_id=N`: 200, nothing stored */
+    SHOP_SIGNATURE_INVALID, /* missing, malformed, duplicated, or wrong */
+    SHOP_TIMESTAMP_OUTSIDE, /* signed well, but outside the replay window */
+};
+
+struct shop_delivery {
+    const struct http_header *headers;
+    size_t header_count;
+    const char *path_secret; /* the path's last segment, for gumroad; or NULL */
+    const char *body;
+    size_t len;
+    int64_t now;
+};
+
+struct shop_receipt {
+    unsigned char key[DIGEST_LEN]; /* delivery.delivery_key */
+    char topic[65]; /* from the unsigned header, cleaned to printable ASCII; for the log */
+};
+
+enum shop_fetch_kind { SHOP_FETCH_ORDER, SHOP_FETCH_REFUNDS };
+
+/* One call to the shop's API, against source->api_url. Strings are owned. */
+struct shop_fetch {
+    enum shop_fetch_kind kind;
+    char *order_id;
+    char *target;     /* "/wp-json/wc/v3/orders/12" */
+    char *basic_auth; /* or NULL */
+    char *header;     /* one "Name: value", or NULL */
+};
+void shop_fetch_free(struct shop_fetch *fetch);
+
+struct shop_answer {
+    int status;
+    const char *content_type;
+    int64_t date; /* the answer's Date, else the time it was read */
+    const char *body;
+    size_t len;
+};
+
+enum shop_answer_verdict {
+    SHOP_ANSWER_READ,   /* facts were added */
+    SHOP_ANSWER_LATER,  /* 429, 5xx, HTML from a firewall: try again */
+    SHOP_ANSWER_REFUSED /* key refused, no such route, not what was asked for: a person must look */
+};
+
+/* Verifies raw bytes, constant-time, every secret tried. Fills `receipt` only with SHOP_VALID. */
+enum shop_verdict shop_verify(const struct settings_source *source,
+                              const struct shop_delivery *delivery, struct shop_receipt *receipt)
+    __attribute__((warn_unused_result));
+
+/* Reads the facts of a verified body. Never fails: what it cannot use is set aside in `out` with a
+ * reason. */
+void shop_read(const struct settings_source *source, const char *body, size_t len,
+               int64_t received_at, struct facts *out);
+
+/* Whether the source has what its provider needs to be asked: api_url and a key. */
+bool shop_has_api(const struct settings_source *source);
+/* A call that re-reads one order, or the lines of its refunds. -1: this provider has no such call.
+ */
+int shop_fetch_order(const struct settings_source *source, const char *order_id,
+                     struct shop_fetch *out) __attribute__((warn_unused_result));
+int shop_fetch_refunds(const struct settings_source *source, const char *order_id,
+                       struct shop_fetch *out) __attribute__((warn_unused_result));
+/* Whether what `order` tells needs the lines of its refunds fetched: a listed refund whose lines
+ * are unknown. */
+bool shop_wants_refunds(const struct settings_source *source, const struct fact_order *order);
+/* Reads an answer into `out`; `detail` gets a sentence for the operator unless it was read. */
+enum shop_answer_verdict shop_read_answer(const struct settings_source *source,
+                                          const struct shop_fetch *fetch,
+                                          const struct shop_answer *answer, struct facts *out,
+                                          struct buf *detail) __attribute__((warn_unused_result));
+
+/* Signs a body as the shop would, appending whole header lines "Name: value\r\n": for the sandbox,
+ * `trigger` and the tests. `id` is the event id where the scheme signs one. */
+void shop_sign(const struct settings_source *source, const char *id, int64_t now, const char *body,
+               size_t len, struct buf *headers);
+
+/* The adapters themselves; each is one file. */
+struct shop_adapter {
+    enum provider provider;
+    enum shop_verdict (*verify)(const struct settings_source *, const struct shop_delivery *,
+                                struct shop_receipt *);
+    void (*read)(const struct settings_source *, const char *body, size_t len, int64_t received_at,
+                 struct facts *);
+    int (*fetch_order)(const struct settings_source *, const char *order_id, struct shop_fetch *);
+    int (*fetch_refunds)(const struct settings_source *, const char *order_id, struct shop_fetch *);
+    enum shop_answer_verdict (*read_answer)(const struct settings_source *,
+                                            const struct shop_fetch *, const struct shop_answer *,
+                                            struct facts *, struct buf *detail);
+    void (*sign)(const struct settings_source *, const char *id, int64_t now, const char *body,
+                 size_t len, struct buf *headers);
+};
+extern const struct shop_adapter shop_woocommerce, shop_shopify, shop_standard;
+
+#endif
