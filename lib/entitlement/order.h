@@ -61,8 +61,9 @@ struct merged_order {
     struct subject subject;
     struct merged_line *lines;
     size_t line_count;
-    /* Two different snapshots with one time, and no read of the shop's API made after that second:
-     * only a re-read settles it. */
+    /* Two different snapshots with one time, or a refund told at that very time which the winner's
+     * list does not hold, and no read of the shop's API made after that second: only a re-read
+     * settles it. */
     bool wants_reread;
     /* Listed refunds whose lines nobody has told yet. */
     bool wants_refund_lines;

@@ -1,0 +1,283 @@
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "entitlement/order.h"
+#include "entitlement/refund.h"
+#include "entitlement/sum.h"
+
+/* A shop's times have whole seconds: a read this much later cannot have met a half-told second. */
+#define READ_SETTLES_AFTER (2 * TIME_SECOND)
+
+static bool any_snapshot(const struct known_snapshot *snapshot)
+{
+    (void)snapshot;
+    return true;
+}
+
+static bool tells_lines(const struct known_snapshot *snapshot)
+{
+    return snapshot->facts.lines_known;
+}
+
+static bool names_owner(const struct known_snapshot *snapshot)
+{
+    return snapshot->owner_user != NULL;
+}
+
+static bool has_address(const struct known_snapshot *snapshot)
+{
+    return snapshot->has_index;
+}
+
+/* The greatest snapshot of those that fit, or NULL: each thing that sticks comes from its own. */
+static const struct known_snapshot *greatest(const struct known_order *order,
+                                             bool (*fits)(const struct known_snapshot *))
+{
+    const struct known_snapshot *best = NULL;
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct known_snapshot *one = &order->snapshots[i];
+        if (fits(one) && (!best || snapshot_wins(one, best)))
+            best = one;
+    }
+    return best;
+}
+
+/* A valid reference decides before any address; a snapshot without either changes nothing. */
+static struct subject merge_subject(const struct known_order *order)
+{
+    struct subject subject = {.kind = SUBJECT_NONE};
+    const struct known_snapshot *owner = greatest(order, names_owner);
+    if (owner) {
+        subject.kind = SUBJECT_USER;
+        subject_of_user(owner->owner_user, subject.id);
+        if (owner->owner_team)
+            snprintf(subject.team, sizeof subject.team, "%s", owner->owner_team);
+        return subject;
+    }
+    owner = greatest(order, has_address);
+    if (owner) {
+        subject.kind = SUBJECT_ADDRESS;
+        memcpy(subject.id, owner->address_index, DIGEST_LEN);
+    }
+    return subject;
+}
+
+/* Whether a later word about the same dispute makes this one old. */
+static bool dispute_is_old(const struct known_order *order, const struct fact_dispute *dispute)
+{
+    for (size_t i = 0; i < order->dispute_count; i++) {
+        const struct fact_dispute *other = &order->disputes[i];
+        if (strcmp(other->id, dispute->id) != 0)
+            continue;
+        if (other->time > dispute->time ||
+            (other->time == dispute->time && other->state > dispute->state))
+            return true;
+    }
+    return false;
+}
+
+/* An open or lost chargeback takes access, whatever the snapshots say and whenever they came. */
+static bool merge_disputed(const struct known_order *order)
+{
+    for (size_t i = 0; i < order->dispute_count; i++) {
+        const struct fact_dispute *dispute = &order->disputes[i];
+        if ((dispute->state == DISPUTE_OPEN || dispute->state == DISPUTE_LOST) &&
+            !dispute_is_old(order, dispute))
+            return true;
+    }
+    return false;
+}
+
+/* What the winner tells, else its lines' snapshot, else the first time anybody saw the order paid,
+ * which no later snapshot moves. */
+static int64_t merge_paid_at(const struct known_order *order, const struct known_snapshot *winner,
+                             const struct known_snapshot *basis)
+{
+    if (winner->facts.paid_at != TIME_NONE)
+        return winner->facts.paid_at;
+    if (basis && basis->facts.paid_at != TIME_NONE)
+        return basis->facts.paid_at;
+    bool any = false;
+    int64_t least = INT64_MAX;
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct fact_snapshot *facts = &order->snapshots[i].facts;
+        if (facts->status != ORDER_PAID)
+            continue;
+        any = true;
+        least = facts->time < least ? facts->time : least;
+    }
+    return any ? least : TIME_NONE;
+}
+
+/* NULL, which is not told, comes before any text. */
+static int compare_text(const char *a, const char *b)
+{
+    if (!a || !b)
+        return (a != NULL) - (b != NULL);
+    return strcmp(a, b);
+}
+
+/* Whether two snapshots of one time say the same, whoever read them and when. */
+static bool says_the_same(const struct known_snapshot *a, const struct known_snapshot *b)
+{
+    if (memcmp(a->digest, b->digest, DIGEST_LEN) == 0)
+        return true;
+    if (compare_text(a->owner_user, b->owner_user) != 0 ||
+        compare_text(a->owner_team, b->owner_team) != 0)
+        return false;
+    unsigned char digests[2][DIGEST_LEN];
+    const struct known_snapshot *both[2] = {a, b};
+    for (size_t i = 0; i < 2; i++) {
+        struct fact_snapshot facts = both[i]->facts;
+        facts.from_api = false;
+        facts.read_at = 0;
+        facts.time_flagged = false;
+        fact_snapshot_digest(&facts, both[i]->has_index ? both[i]->address_index : NULL,
+                             digests[i]);
+    }
+    return memcmp(digests[0], digests[1], DIGEST_LEN) == 0;
+}
+
+/* Whether the shop was asked clearly after the winner's second was over. */
+static bool second_is_settled(const struct known_snapshot *winner)
+{
+    const struct fact_snapshot *facts = &winner->facts;
+    return facts->from_api && facts->time <= INT64_MAX - READ_SETTLES_AFTER &&
+           facts->read_at >= facts->time + READ_SETTLES_AFTER;
+}
+
+static bool second_is_contested(const struct known_order *order,
+                                const struct known_snapshot *winner)
+{
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct known_snapshot *other = &order->snapshots[i];
+        if (other->facts.time == winner->facts.time && !says_the_same(other, winner))
+            return true;
+    }
+    return false;
+}
+
+/* For qsort: by id, and by all that could tell two lines of one id apart. */
+static int compare_merged_lines(const void *left, const void *right)
+{
+    const struct fact_line *a = ((const struct merged_line *)left)->line;
+    const struct fact_line *b = ((const struct merged_line *)right)->line;
+    int order = strcmp(a->id, b->id);
+    if (!order)
+        order = sum_compare(a->quantity, b->quantity);
+    if (!order)
+        order = sum_compare(a->refunded_quantity, b->refunded_quantity);
+    if (!order)
+        order = compare_text(a->product, b->product);
+    if (!order)
+        order = compare_text(a->variant, b->variant);
+    return order ? order : compare_text(a->sku, b->sku);
+}
+
+/* Takes the lines of `facts`, sorted, each id once (the least line of an id that stands twice). */
+static void lines_take(struct merged_order *out, const struct fact_snapshot *facts)
+{
+    if (facts->line_count == 0)
+        return;
+    struct merged_line *lines = xcalloc(facts->line_count, sizeof *lines);
+    for (size_t i = 0; i < facts->line_count; i++)
+        lines[i].line = &facts->lines[i];
+    qsort(lines, facts->line_count, sizeof *lines, compare_merged_lines);
+    size_t kept = 1;
+    for (size_t i = 1; i < facts->line_count; i++)
+        if (strcmp(lines[i].line->id, lines[kept - 1].line->id) != 0)
+            lines[kept++] = lines[i];
+    out->lines = lines;
+    out->line_count = kept;
+}
+
+/* For bsearch: a line's id against a merged line. */
+static int compare_id_to_line(const void *id, const void *line)
+{
+    return strcmp(id, ((const struct merged_line *)line)->line->id);
+}
+
+/* Adds what one refund gave back to the tallies of the lines it names; an amount alone names none,
+ * and a line that the order does not have is nobody's. */
+static void tally_refund(const struct merged_order *merged, const struct refund_entry *entry,
+                         struct refund_tally *tallies)
+{
+    for (size_t i = 0; i < entry->line_count; i++) {
+        const struct merged_line *line =
+            merged->line_count == 0
+                ? NULL
+                : bsearch(entry->lines[i].line_id, merged->lines, merged->line_count,
+                          sizeof *merged->lines, compare_id_to_line);
+        if (line)
+            refund_tally_add(&tallies[line - merged->lines], entry->weight,
+                             entry->lines[i].quantity);
+    }
+}
+
+/* Takes from each line what was given back of it. */
+static void lines_reduce(struct merged_order *merged, const struct refund_ledger *ledger)
+{
+    if (merged->line_count == 0)
+        return;
+    struct refund_tally *tallies = xcalloc(merged->line_count, sizeof *tallies);
+    for (size_t i = 0; i < ledger->count; i++)
+        tally_refund(merged, &ledger->entries[i], tallies);
+    for (size_t i = 0; i < merged->line_count; i++) {
+        const struct fact_line *line = merged->lines[i].line;
+        merged->lines[i].remaining = sum_less(
+            sum_count(line->quantity), refund_tally_total(&tallies[i], line->refunded_quantity));
+    }
+    free(tallies);
+}
+
+/* Whether amounts alone come to the whole order, which no line has to say then. */
+static bool amounts_cover(const struct fact_snapshot *basis, const struct refund_ledger *ledger)
+{
+    struct refund_tally tally = {0};
+    for (size_t i = 0; i < ledger->count; i++)
+        refund_tally_add(&tally, ledger->entries[i].weight, ledger->entries[i].amount);
+    return basis->total > 0 && refund_tally_total(&tally, basis->refunded_total) >= basis->total;
+}
+
+/* Lines, and what refunds leave of them, from the snapshot that tells them. */
+static void merge_lines(const struct known_order *order, const struct known_snapshot *basis,
+                        struct merged_order *out, bool *torn)
+{
+    struct refund_ledger ledger;
+    refund_ledger_settle(order, &basis->facts, &ledger);
+    lines_take(out, &basis->facts);
+    lines_reduce(out, &ledger);
+    if (amounts_cover(&basis->facts, &ledger))
+        out->status = ORDER_REFUNDED;
+    out->wants_refund_lines = ledger.wants_lines;
+    *torn = ledger.torn;
+    refund_ledger_free(&ledger);
+}
+
+void order_merge(const struct known_order *order, struct merged_order *out)
+{
+    *out = (struct merged_order){.status = ORDER_PENDING, .paid_at = TIME_NONE};
+    out->disputed = merge_disputed(order);
+    out->subject = merge_subject(order);
+    const struct known_snapshot *winner = greatest(order, any_snapshot);
+    if (!winner)
+        return;
+    const struct known_snapshot *basis = greatest(order, tells_lines);
+    bool torn = false;
+    out->winner = winner;
+    out->status = winner->facts.status;
+    out->paid_at = merge_paid_at(order, winner, basis);
+    if (basis)
+        merge_lines(order, basis, out, &torn);
+    out->wants_reread = !second_is_settled(winner) &&
+                        ((torn && basis == winner) || second_is_contested(order, winner));
+}
+
+void merged_order_free(struct merged_order *merged)
+{
+    free(merged->lines);
+    *merged = (struct merged_order){.paid_at = TIME_NONE};
+}
