@@ -38,6 +38,7 @@ CREATE TABLE IF NOT EXISTS delivery (
     due_at BIGINT NOT NULL,
     attempts INT UNSIGNED NOT NULL DEFAULT 0,
     lease_owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+    leased_at BIGINT NULL,
     body MEDIUMBLOB NOT NULL,
     UNIQUE KEY delivery_once (source_id, delivery_key),
     KEY delivery_due (state, due_at),
@@ -136,9 +137,10 @@ CREATE TABLE IF NOT EXISTS order_refund_line (
     source_id INT UNSIGNED NOT NULL,
     order_id VARBINARY(128) NOT NULL,
     refund_id VARBINARY(128) NOT NULL,
+    detail_only BOOLEAN NOT NULL DEFAULT FALSE,
     line_id VARBINARY(128) NOT NULL,
     quantity BIGINT NOT NULL,
-    PRIMARY KEY (source_id, order_id, refund_id, line_id)
+    PRIMARY KEY (source_id, order_id, refund_id, detail_only, line_id)
 ) ENGINE=InnoDB;
 
 CREATE TABLE IF NOT EXISTS order_dispute (

@@ -7,6 +7,10 @@
 
 /* Configuration. */
 #define LIMIT_CONFIG_BYTES (1 << 20)       /* a configuration file */
+#define LIMIT_CONFIG_FAULTS 100            /* faults of one file that are told one by one */
+#define LIMIT_CONFIG_TEXT 255              /* bytes of a value that is free text, or of a host */
+#define LIMIT_CONFIG_URL 2000              /* bytes of a URL or path in the configuration */
+#define LIMIT_CONFIG_LIST 64               /* words of a value that is a list */
 #define LIMIT_SECRET_FILE_BYTES (64 << 10) /* a secret, key or keyring file */
 #define LIMIT_SECRETS_PER_FILE 8           /* lines of a secret file: rotation needs two */
 #define LIMIT_NAME 64                      /* the name of a section, source or app */
@@ -25,6 +29,13 @@
 #define LIMIT_HTTP_IDLE_MS 75000             /* a kept connection between two requests */
 #define LIMIT_HTTP_WRITE_MS 30000            /* an answer to a client that reads slowly */
 #define LIMIT_HTTP_BODY_DEFAULT (2 << 20)    /* a request body, unless `max_body` says otherwise */
+#define LIMIT_HTTP_HELD_BYTES (256 << 20)    /* bodies in memory, of all connections together */
+#define LIMIT_HTTP_READ_BYTES (64 << 10)     /* one read from a connection */
+#define LIMIT_HTTP_ACCEPTS 64                /* connections accepted in one turn */
+#define LIMIT_HTTP_OVERFLOW 256              /* beyond the most: told 503 before they are closed */
+#define LIMIT_HTTP_ACCEPT_PAUSE_MS 100       /* when there is no descriptor left */
+#define LIMIT_HTTP_LINGER_MS 5000            /* for a client to read the last answer */
+#define LIMIT_HTTP_LINGER_BYTES (16 << 20)   /* read and dropped meanwhile */
 
 /* HTTP client. */
 #define LIMIT_FETCH_CONNECT_MS 5000
@@ -32,6 +43,9 @@
 #define LIMIT_FETCH_BODY (8 << 20) /* an answer's body */
 #define LIMIT_FETCH_IN_FLIGHT 256  /* calls of one client at a time */
 #define LIMIT_FETCH_PER_HOST 8
+#define LIMIT_FETCH_HEADERS (64 << 10) /* an answer's header lines together */
+#define LIMIT_FETCH_KEPT 32            /* idle connections kept open */
+#define LIMIT_FETCH_RETRY_S 604800     /* what a Retry-After can say at most */
 
 /* Database. */
 #define LIMIT_DB_CONNECT_S 5
@@ -39,6 +53,11 @@
 #define LIMIT_DB_STATEMENTS 256 /* prepared statements kept by a connection */
 #define LIMIT_DB_TRIES 10       /* of a transaction that deadlocks */
 #define LIMIT_BATCH_QUEUE 4096  /* operations waiting for one kind of batch */
+#define LIMIT_BATCH_DRAIN_S 10  /* what is queued at shutdown may take */
+#define LIMIT_DB_PACKET (64ul << 20)
+#define LIMIT_MIGRATE_STATEMENT_S 3600 /* one statement of a migration */
+#define LIMIT_MIGRATE_LEASE_S 15       /* after a crash another host waits this long */
+#define LIMIT_MIGRATE_WAIT_S 600       /* for another host that migrates */
 
 /* Identity. */
 #define LIMIT_ID_TOKEN 4096 /* an idToken; libjwt uses alloca by input length */
@@ -57,7 +76,35 @@
 
 /* Worker. */
 #define LIMIT_LEASE_BATCH 64
-#define LIMIT_LEASE_S 120
+#define LIMIT_LEASE_S 60
 #define LIMIT_DELIVERY_ATTEMPTS 12
+
+/* Front. */
+#define LIMIT_INGEST_BYTES (256 << 20) /* deliveries that wait for the database, in all */
+#define LIMIT_WAITS 4096               /* checks that wait for news, in all */
+#define LIMIT_WAITS_PER_USER 2         /* one more ends the oldest */
+#define LIMIT_WAIT_S 30                /* `wait` of a check; more means this */
+#define LIMIT_WAIT_LOOK_MS 500         /* between two looks at a waiting check's answer */
+#define LIMIT_OAUTH_STATE_S 600 /* from /oauth/start to the callback; Miro's codes live as long */
+#define LIMIT_OAUTH_PARAMETER 2048 /* bytes of a code or a state */
+#define LIMIT_OAUTH_IN_FLIGHT 64   /* installs between the callback and its answer */
+#define LIMIT_OAUTH_STORE_TRIES 6  /* to store the tokens of a code that is spent */
+#define LIMIT_PROBE_MS 2000        /* between two readings of the database's health */
+#define LIMIT_PROBE_AGE_MS 10000   /* an older reading counts as none */
+#define LIMIT_REOPEN_MS 2000       /* between two tries to reach the database at start */
+#define LIMIT_DRAIN_MS 25000       /* from SIGTERM to the end */
+
+/* Shops' and Miro's bytes. */
+#define LIMIT_EVENT_ID 255        /* bytes of a signed event id */
+#define LIMIT_SIGNATURES 32       /* entries of one signature header that are tried */
+#define LIMIT_QUANTITY 1000000000 /* of a line, or given back of it */
+#define LIMIT_AMOUNT                                                                            \
+    9000000000000000                 /* millionths: a thousand of them still add up in an int64 \
+                                      */
+#define LIMIT_SHOP_CREDENTIALS 512   /* bytes of a user and password for a shop's API */
+#define LIMIT_MIRO_ANSWER (64 << 10) /* a token or profile answer */
+#define LIMIT_MIRO_TOKEN 1900        /* bytes of a token: sealed, it fits its column */
+#define LIMIT_MIRO_SCOPE 512
+#define LIMIT_MIRO_EXPIRY_S 3155760000 /* a century; no token that lives longer is told apart */
 
 #endif

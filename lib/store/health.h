@@ -13,6 +13,7 @@
 
 /* One reading; `ready` false comes with a sentence in `why`. */
 struct health {
+    bool with_metrics; /* in: read the figures too; they count rows, so ask seldom */
     bool ready;
     char why[256];
     int64_t clock_skew_us; /* database less host */

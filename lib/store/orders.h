@@ -42,7 +42,8 @@ struct order_news {
     uint64_t delivery_id; /* 0: none */
     /* out: */
     bool wants_reread, wants_refund_lines;
-    size_t changes; /* contributions that differ from before */
+    int64_t reread_from; /* wants_reread: a read made after this settles it */
+    size_t changes;      /* contributions that differ from before */
 };
 
 struct orders_context {
@@ -59,6 +60,14 @@ struct orders_context {
  */
 enum db_result orders_apply(struct db *db, const struct orders_context *context,
                             struct order_news *news, size_t count)
+    __attribute__((warn_unused_result));
+
+/*
+ * Which of an order's listed refunds have their lines told already: *told is true if every refund
+ * that `facts` lists is among them. Saves asking the shop again for what never changes.
+ */
+enum db_result orders_refunds_told(struct db *db, uint32_t source_id,
+                                   const struct fact_order *facts, bool *told)
     __attribute__((warn_unused_result));
 
 /* Orders projected with an older catalogue than `version`, at most `most`. */

@@ -1,0 +1,203 @@
+#include "store/health.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "db/migrate.h"
+#include "store/rows.h"
+
+/* A clock that is further off than this makes expiries and leases wrong. */
+#define SKEW_MOST (30 * TIME_SECOND)
+
+static void refuse(struct health *health, const char *why)
+{
+    health->ready = false;
+    snprintf(health->why, sizeof(health->why), "%s", why);
+}
+
+/* The settings without which a commit is no promise. */
+static enum db_result read_server(struct db *db, struct health *out)
+{
+    struct db_rows *rows;
+    int64_t before = clock_now();
+    enum db_result result = db_query(db,
+                                     "SELECT @@innodb_flush_log_at_trx_commit,"
+                                     " CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
+                                     NULL, 0, &rows);
+
+    if (result != DB_OK)
+        return result;
+    if (db_rows_next(rows)) {
+        out->flush_log = (int)db_int(rows, 0);
+        out->clock_skew_us = db_int(rows, 1) - (before + clock_now()) / 2;
+    }
+    db_rows_free(rows);
+    if (out->flush_log != 1)
+        refuse(out, "the database is not durable: set innodb_flush_log_at_trx_commit = 1");
+    else if (out->clock_skew_us > SKEW_MOST || out->clock_skew_us < -SKEW_MOST)
+        refuse(out, "the clocks of this host and of the database are over 30 s apart: run NTP");
+    return DB_OK;
+}
+
+static enum db_result read_schema(struct db *db, struct health *out)
+{
+    enum schema_fit fit;
+    enum db_result result = migrate_fit(db, &fit, &out->schema_version);
+
+    if (result != DB_OK)
+        return result;
+    if (fit == SCHEMA_ABSENT || fit == SCHEMA_OLDER)
+        refuse(out, "the schema is older than this program: run purchasectl migrate");
+    else if (fit == SCHEMA_CHANGED)
+        refuse(out, "a migration that was applied differs from this program's: do not mix builds");
+    return DB_OK;
+}
+
+/* --- figures ------------------------------------------------------------------------------- */
+
+static void metric_head(struct buf *out, const char *name, const char *type, const char *help)
+{
+    buf_printf(out, "# HELP %s %s\n# TYPE %s %s\n", name, help, name, type);
+}
+
+/*
+ * A metric read with one statement. Columns: a source's id (where `by_source`), the label's value
+ * (where there is a label), the value.
+ */
+struct figure {
+    const char *name, *type, *help;
+    const char *label; /* or NULL */
+    bool by_source;
+    int64_t scale; /* the value is divided by it */
+    const char *sql;
+};
+
+static const struct figure figures[] = {
+    {"purchase_inbox_pending", "gauge", "Deliveries stored and not yet processed.", NULL, false, 1,
+     "SELECT (SELECT COUNT(*) FROM delivery WHERE state = 'pending')"
+     " + (SELECT COUNT(*) FROM delivery WHERE state = 'leased')"},
+    {"purchase_inbox_oldest_seconds", "gauge", "Age of the oldest delivery that waits.", NULL,
+     false, TIME_SECOND,
+     "SELECT GREATEST(0, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) - COALESCE(LEAST("
+     "COALESCE((SELECT MIN(received_at) FROM delivery WHERE state = 'pending'), 1 << 62),"
+     "COALESCE((SELECT MIN(received_at) FROM delivery WHERE state = 'leased'), 1 << 62)), 0))"},
+    {"purchase_set_aside", "gauge", "Deliveries that cannot be used, by reason.", "reason", true, 1,
+     "SELECT source_id, reason, COUNT(*) FROM delivery WHERE state = 'set_aside'"
+     " GROUP BY source_id, reason"},
+    {"purchase_drained_total", "counter", "Deliveries that workers finished, by result.", "result",
+     false, 1, "SELECT result, CAST(SUM(value) AS SIGNED) FROM worker_counter GROUP BY result"},
+    {"purchase_tokens", "gauge", "Miro tokens stored, by state.", "state", false, 1,
+     "SELECT state, COUNT(*) FROM miro_token GROUP BY state"},
+    {"purchase_resync_last_success_timestamp_seconds", "gauge",
+     "When a resync of the source last succeeded.", NULL, true, TIME_SECOND,
+     "SELECT source_id, last_success_at FROM resync_watermark"},
+    {"purchase_source_healthy", "gauge",
+     "0: the shop signed an error instead of an order within the last day.", NULL, true, 1,
+     "SELECT s.id, IF(EXISTS(SELECT 1 FROM delivery d WHERE d.state = 'set_aside'"
+     " AND d.source_id = s.id AND d.reason = 'source_misconfigured' AND d.last_received_at >"
+     " CAST((UNIX_TIMESTAMP(NOW(6)) - 86400) * 1000000 AS SIGNED)), 0, 1)"
+     " FROM source s WHERE s.retired_at IS NULL"},
+    {"purchase_orders_without_address", "gauge",
+     "Paid orders that carry neither an address nor a reference.", NULL, true, 1,
+     "SELECT s.id, (SELECT COUNT(*) FROM shop_order o WHERE o.source_id = s.id"
+     " AND o.subject_kind = 'none' AND o.status = 'paid') FROM source s"
+     " WHERE s.retired_at IS NULL"},
+    {"purchase_entitlements_active", "gauge", "Contributions that are active.", NULL, false, 1,
+     "SELECT COUNT(*) FROM contribution WHERE state = 'active'"},
+};
+
+/* One sample line. Names of sources and enums need no escaping: their alphabets are fixed. */
+static void figure_line(const struct figure *figure, const struct source_map *sources,
+                        const struct db_rows *rows, struct buf *out)
+{
+    unsigned column = 0;
+    const char *separator = "";
+    size_t len;
+
+    buf_puts(out, figure->name);
+    if (figure->by_source || figure->label != NULL)
+        buf_putc(out, '{');
+    if (figure->by_source) {
+        const char *name = source_map_name(sources, (uint32_t)db_int(rows, column++));
+
+        buf_printf(out, "source=\"%s\"", name == NULL ? "unknown" : name);
+        separator = ",";
+    }
+    if (figure->label != NULL) {
+        const char *value = db_bytes(rows, column++, &len);
+
+        buf_printf(out, "%s%s=\"%s\"", separator, figure->label, value == NULL ? "" : value);
+    }
+    if (figure->by_source || figure->label != NULL)
+        buf_putc(out, '}');
+    if (figure->scale == 1)
+        buf_printf(out, " %lld\n", (long long)db_int(rows, column));
+    else
+        buf_printf(out, " %.3f\n", (double)db_int(rows, column) / (double)figure->scale);
+}
+
+static enum db_result read_figures(struct db *db, const struct source_map *sources, struct buf *out)
+{
+    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
+        struct db_rows *rows;
+        enum db_result result = db_query(db, figures[i].sql, NULL, 0, &rows);
+
+        if (result != DB_OK)
+            return result;
+        metric_head(out, figures[i].name, figures[i].type, figures[i].help);
+        while (db_rows_next(rows))
+            figure_line(&figures[i], sources, rows, out);
+        db_rows_free(rows);
+    }
+    return DB_OK;
+}
+
+enum db_result health_read(struct db *db, const struct source_map *sources, struct health *out)
+{
+    enum db_result result;
+
+    out->ready = true;
+    out->why[0] = '\0';
+    buf_reset(&out->metrics);
+    result = read_server(db, out);
+    if (result == DB_OK)
+        result = read_schema(db, out);
+    if (result == DB_OK && out->with_metrics && out->schema_version > 0)
+        result = read_figures(db, sources, &out->metrics);
+    return result;
+}
+
+void health_free(struct health *health)
+{
+    buf_free(&health->metrics);
+}
+
+static enum db_result health_run(struct db *db, void **operations, size_t count, void *context)
+{
+    const struct store_context *store = context;
+
+    for (size_t i = 0; i < count; i++) {
+        enum db_result result = health_read(db, store->sources, operations[i]);
+
+        if (result != DB_OK)
+            return result;
+    }
+    return DB_OK;
+}
+
+const struct batch_kind health_batch = {
+    .name = "health", .most = 1, .run = health_run, .repeatable = true};
+
+enum db_result health_count_drained(struct db *db, const char *worker, const char *result,
+                                    int64_t more, int64_t now)
+{
+    return db_execute(db,
+                      "INSERT INTO worker_counter (worker, result, value, updated_at)"
+                      " VALUES (?,?,?,?) ON DUPLICATE KEY UPDATE value = value + VALUES(value),"
+                      " updated_at = VALUES(updated_at)",
+                      (struct db_value[]){db_text(worker), db_text(result), DB_VALUE_INT(more),
+                                          DB_VALUE_INT(now)},
+                      4);
+}

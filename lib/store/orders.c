@@ -1,0 +1,237 @@
+#include "store/orders.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/mem.h"
+#include "store/catalogue_store.h"
+#include "store/order_work.h"
+
+/* Shops count time in whole seconds: a read made this long after a change saw all of that second.
+ */
+#define SETTLED_AFTER (2 * TIME_SECOND)
+
+/* How two orders stand to each other: by source, then by the bytes of their ids, as the table's key
+ * does. */
+static int key_compare(uint32_t a_source, const char *a, size_t a_len, uint32_t b_source,
+                       const char *b, size_t b_len)
+{
+    size_t least = a_len < b_len ? a_len : b_len;
+    int order;
+
+    if (a_source != b_source)
+        return a_source < b_source ? -1 : 1;
+    order = memcmp(a, b, least);
+    if (order != 0)
+        return order;
+    return a_len < b_len ? -1 : a_len > b_len;
+}
+
+static int work_compare(const void *a, const void *b)
+{
+    const struct known_order *left = &((const struct order_work *)a)->known;
+    const struct known_order *right = &((const struct order_work *)b)->known;
+
+    return key_compare(left->source_id, left->id, strlen(left->id), right->source_id, right->id,
+                       strlen(right->id));
+}
+
+struct order_work *order_batch_find(const struct order_batch *batch, uint32_t source_id,
+                                    const char *order_id, size_t len)
+{
+    size_t low = 0, high = batch->count;
+
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        struct order_work *work = &batch->orders[middle];
+        int order = key_compare(source_id, order_id, len, work->known.source_id, work->known.id,
+                                strlen(work->known.id));
+
+        if (order == 0)
+            return work;
+        if (order < 0)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return NULL;
+}
+
+/* The batch's orders, sorted, each once. */
+static void batch_begin(struct order_batch *batch, const struct orders_context *context,
+                        const struct order_news *news, size_t count)
+{
+    size_t kept = 0;
+
+    memset(batch, 0, sizeof(*batch));
+    batch->context = context;
+    batch->orders = xcalloc(count + 1, sizeof(*batch->orders));
+    for (size_t i = 0; i < count; i++) {
+        struct known_order *known = &batch->orders[i].known;
+
+        known->source_id = news[i].source_id;
+        known->source = source_map_name(context->sources, news[i].source_id);
+        if (known->source == NULL)
+            known->source = "";
+        known->id = xstrdup(news[i].order_id);
+        batch->orders[i].cause = &news[i];
+    }
+    qsort(batch->orders, count, sizeof(*batch->orders), work_compare);
+    for (size_t i = 0; i < count; i++) {
+        if (kept > 0 && work_compare(&batch->orders[kept - 1], &batch->orders[i]) == 0)
+            xfree(batch->orders[i].known.id);
+        else
+            batch->orders[kept++] = batch->orders[i];
+    }
+    batch->count = kept;
+    for (size_t i = 0; i < kept; i++) {
+        values_add_int(&batch->keys, batch->orders[i].known.source_id);
+        values_add_text(&batch->keys, batch->orders[i].known.id);
+    }
+}
+
+static void work_free(struct order_work *work)
+{
+    merged_order_free(&work->merged);
+    projection_free(&work->projection);
+    known_order_free(&work->known);
+    xfree(work->snapshot_marks);
+    xfree(work->refund_marks);
+    xfree(work->dispute_marks);
+    xfree(work->standing);
+    xfree(work->unmapped);
+}
+
+void order_batch_free(struct order_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        work_free(&batch->orders[i]);
+    xfree(batch->orders);
+    for (size_t i = 0; i < batch->address_count; i++)
+        buf_free(&batch->addresses[i].sealed);
+    xfree(batch->addresses);
+    values_free(&batch->keys);
+}
+
+/*
+ * Takes the row locks of all orders, in their order, so that two batches that meet do not deadlock.
+ * The row changes each time: on a cluster that is what makes the second of two merges on two nodes
+ * fail and run again.
+ */
+static enum db_result batch_lock(struct db *db, const struct order_batch *batch)
+{
+    struct values values = {0};
+    enum db_result result;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        values_add_int(&values, batch->orders[i].known.source_id);
+        values_add_text(&values, batch->orders[i].known.id);
+        values_add_int(&values, batch->context->now);
+    }
+    result = rows_write(db, "INSERT INTO shop_order (source_id, order_id, first_seen_at) VALUES",
+                        "(?,?,?)", "ON DUPLICATE KEY UPDATE revision = revision + 1", &values, 3);
+    values_free(&values);
+    return result;
+}
+
+static void batch_project(struct order_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++) {
+        struct order_work *work = &batch->orders[i];
+
+        order_merge(&work->known, &work->merged);
+        order_project(&work->known, &work->merged, batch->context->catalogue, &work->projection);
+    }
+}
+
+/* What the callers want to know of each piece of their news. */
+static void batch_report(const struct order_batch *batch, struct order_news *news, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        const struct order_work *work =
+            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+
+        news[i].wants_reread = work->merged.wants_reread;
+        news[i].wants_refund_lines = work->merged.wants_refund_lines;
+        if (work->merged.winner != NULL)
+            news[i].reread_from = work->merged.winner->facts.time + SETTLED_AFTER;
+        news[i].changes = work->changes;
+    }
+}
+
+/* The steps in their order; each stops at the first that fails. */
+static enum db_result batch_run(struct db *db, struct order_batch *batch,
+                                const struct order_news *news, size_t count)
+{
+    enum db_result result = DB_OK;
+
+    if (!batch->context->dry_run)
+        result = batch_lock(db, batch);
+    if (result == DB_OK)
+        result = order_facts_read(db, batch);
+    if (result != DB_OK)
+        return result;
+    for (size_t i = 0; i < count; i++) {
+        struct order_work *work =
+            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+
+        order_facts_add(batch, work, &news[i]);
+    }
+    if (!batch->context->dry_run)
+        result = order_facts_write(db, batch);
+    if (result != DB_OK)
+        return result;
+    batch_project(batch);
+    return order_difference(db, batch);
+}
+
+enum db_result orders_apply(struct db *db, const struct orders_context *context,
+                            struct order_news *news, size_t count)
+{
+    struct orders_context own = *context;
+    struct catalogue *catalogue = NULL;
+    struct order_batch batch;
+    enum db_result result;
+
+    if (count == 0)
+        return DB_OK;
+    if (own.catalogue == NULL) {
+        uint32_t version;
+
+        result = catalogue_current_version(db, &version);
+        if (result == DB_OK)
+            result = catalogue_load(db, version, &catalogue);
+        if (result != DB_OK)
+            return result;
+        own.catalogue = catalogue;
+    }
+    batch_begin(&batch, &own, news, count);
+    result = batch_run(db, &batch, news, count);
+    if (result == DB_OK)
+        batch_report(&batch, news, count);
+    order_batch_free(&batch);
+    catalogue_free(catalogue);
+    return result;
+}
+
+enum db_result orders_known(struct db *db, const struct source_map *sources, uint32_t source_id,
+                            const char *order_id, struct known_order *out, bool *found)
+{
+    struct orders_context context = {.sources = sources};
+    struct order_news news = {.source_id = source_id, .order_id = order_id};
+    struct order_batch batch;
+    enum db_result result;
+
+    batch_begin(&batch, &context, &news, 1);
+    result = order_facts_read(db, &batch);
+    if (result == DB_OK) {
+        struct known_order *known = &batch.orders[0].known;
+
+        *found = known->snapshot_count + known->refund_count + known->dispute_count > 0;
+        *out = *known;
+        memset(known, 0, sizeof(*known));
+    }
+    order_batch_free(&batch);
+    return result;
+}
