@@ -1,0 +1,111 @@
+#include "apply.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "shops/shop.h"
+#include "store/catalogue_store.h"
+
+void news_add(struct news_list *list, uint32_t source_id, const struct facts *facts,
+              uint64_t delivery_id)
+{
+    for (size_t i = 0; i < facts->order_count; i++) {
+        struct order_news *news;
+
+        if (facts->orders[i].snapshot == NULL && facts->orders[i].refund_count == 0 &&
+            facts->orders[i].dispute_count == 0)
+            continue; /* a bare hint says nothing of its own */
+        list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
+        news = &list->items[list->count++];
+        memset(news, 0, sizeof(*news));
+        news->source_id = source_id;
+        news->order_id = facts->orders[i].id;
+        news->facts = &facts->orders[i];
+        news->cause = CAUSE_DELIVERY;
+        news->delivery_id = delivery_id;
+        snprintf(news->cause_id, sizeof(news->cause_id), "%llu", (unsigned long long)delivery_id);
+    }
+}
+
+void news_free(struct news_list *list)
+{
+    xfree(list->items);
+    list->count = 0;
+}
+
+enum db_result worker_catalogue(struct worker *worker)
+{
+    struct catalogue *loaded;
+    uint32_t version;
+    enum db_result result = catalogue_current_version(worker->db, &version);
+
+    if (result != DB_OK || (worker->catalogue != NULL && worker->catalogue->version == version))
+        return result;
+    result = catalogue_load(worker->db, version, &loaded);
+    if (result != DB_OK)
+        return result;
+    catalogue_free(worker->catalogue);
+    worker->catalogue = loaded;
+    log_info("catalogue", "loaded", LOG_I("version", version), LOG_I("rules", loaded->rule_count));
+    return DB_OK;
+}
+
+struct apply_work {
+    struct worker *worker;
+    struct news_list *news;
+    const struct inbox_outcome *outcomes;
+    size_t outcome_count;
+    int64_t now;
+};
+
+/* Asks for a re-read where a merge wants one and the shop can be asked. */
+static enum db_result schedule_rereads(struct db *db, const struct apply_work *work)
+{
+    for (size_t i = 0; i < work->news->count; i++) {
+        const struct order_news *news = &work->news->items[i];
+        const char *name = source_map_name(work->worker->sources, news->source_id);
+        const struct settings_source *source =
+            name == NULL ? NULL : settings_source(work->worker->settings, name, strlen(name));
+        int64_t due_at = news->reread_from > work->now ? news->reread_from : work->now;
+        enum db_result result;
+
+        if (!news->wants_reread || source == NULL || !shop_has_api(source))
+            continue;
+        result =
+            orders_schedule_reread(db, news->source_id, news->order_id, news->delivery_id, due_at);
+        if (result != DB_OK)
+            return result;
+    }
+    return DB_OK;
+}
+
+static enum db_result apply_body(struct db *db, void *arg)
+{
+    struct apply_work *work = arg;
+    struct orders_context context = {
+        .vault = work->worker->vault, .sources = work->worker->sources, .now = work->now};
+    enum db_result result = worker_catalogue(work->worker);
+
+    if (result != DB_OK)
+        return result;
+    context.catalogue = work->worker->catalogue;
+    result = orders_apply(db, &context, work->news->items, work->news->count);
+    if (result == DB_OK)
+        result = schedule_rereads(db, work);
+    if (result == DB_OK)
+        result =
+            inbox_finish(db, work->worker->owner, work->now, work->outcomes, work->outcome_count);
+    return result;
+}
+
+enum db_result apply_news(struct worker *worker, struct news_list *news,
+                          const struct inbox_outcome *outcomes, size_t outcome_count)
+{
+    struct apply_work work = {worker, news, outcomes, outcome_count, clock_now()};
+
+    return db_transaction(worker->db, apply_body, &work);
+}

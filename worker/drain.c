@@ -1,0 +1,362 @@
+/*
+ * The inbox: lease, read, fetch what is lacking, apply. What cannot be understood is set aside with
+ * its reason; what failed comes again later; neither blocks the ones behind it.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "fetch.h"
+#include "store/health.h"
+#include "store/inbox.h"
+#include "worker.h"
+
+/* One leased delivery on its way. */
+struct job {
+    struct inbox_item item;
+    const struct settings_source *source; /* NULL: not configured */
+    struct facts facts;
+    bool waits; /* for an answer of its shop */
+    struct inbox_outcome outcome;
+};
+
+/* The calls of a batch, and the job each is for. */
+struct fetches {
+    struct fetch_task *tasks;
+    struct job **jobs;
+    size_t count;
+};
+
+static void job_set_aside(struct job *job, enum set_aside reason, const char *detail)
+{
+    job->outcome.result = INBOX_SET_ASIDE;
+    job->outcome.reason = reason;
+    snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
+}
+
+/* Later, with growing pauses; in the end it is set aside, where it is seen and can be replayed. */
+static void job_retry(struct job *job, const char *detail, int64_t not_before_us)
+{
+    int64_t delay = backoff(job->item.attempts);
+
+    if (job->item.attempts + 1 >= LIMIT_DELIVERY_ATTEMPTS) {
+        job_set_aside(job, SET_ASIDE_RETRIES_EXHAUSTED, detail);
+        return;
+    }
+    if (not_before_us > delay)
+        delay = not_before_us < TIME_HOUR ? not_before_us : TIME_HOUR;
+    job->outcome.result = INBOX_RETRY;
+    job->outcome.due_at = clock_now() + delay;
+    snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
+}
+
+/* From bytes to facts, or to the reason why not. */
+static void job_read(const struct worker *worker, struct job *job)
+{
+    const char *name = source_map_name(worker->sources, job->item.source_id);
+
+    job->outcome.id = job->item.id;
+    job->outcome.result = INBOX_DONE;
+    job->source = name == NULL ? NULL : settings_source(worker->settings, name, strlen(name));
+    if (job->item.body == NULL) {
+        job_retry(job, "the stored body does not open: is its key missing from the keyring?", 0);
+    } else if (job->source == NULL) {
+        job_set_aside(job, SET_ASIDE_SOURCE_MISCONFIGURED,
+                      "its source is not in the configuration any more");
+    } else {
+        shop_read(job->source, job->item.body, job->item.len, job->item.received_at, &job->facts);
+        if (job->facts.set_aside != SET_ASIDE_NONE)
+            job_set_aside(job, job->facts.set_aside,
+                          job->facts.detail == NULL ? "" : job->facts.detail);
+    }
+}
+
+static struct shop_fetch *fetches_add(struct fetches *fetches, struct job *job)
+{
+    struct fetch_task *task;
+
+    fetches->tasks = xreallocarray(fetches->tasks, fetches->count + 1, sizeof(*fetches->tasks));
+    fetches->jobs = xreallocarray(fetches->jobs, fetches->count + 1, sizeof(struct job *));
+    task = &fetches->tasks[fetches->count];
+    memset(task, 0, sizeof(*task));
+    task->source = job->source;
+    fetches->jobs[fetches->count++] = job;
+    return &task->fetch;
+}
+
+static void fetches_drop_last(struct fetches *fetches)
+{
+    fetch_task_free(&fetches->tasks[--fetches->count]);
+}
+
+static void fetches_free(struct fetches *fetches)
+{
+    while (fetches->count > 0)
+        fetches_drop_last(fetches);
+    xfree(fetches->tasks);
+    xfree(fetches->jobs);
+}
+
+/* Hints want the order itself; without a way to ask for it they have no effect of their own. */
+static void want_hinted(struct job *job, struct fetches *fetches)
+{
+    for (size_t o = 0; o < job->facts.order_count; o++) {
+        const struct fact_order *order = &job->facts.orders[o];
+
+        if (!order->hint)
+            continue;
+        if (shop_has_api(job->source)) {
+            if (shop_fetch_order(job->source, order->id, fetches_add(fetches, job)) == 0)
+                continue;
+            fetches_drop_last(fetches);
+        }
+        job_set_aside(job, SET_ASIDE_NEEDS_API_KEY,
+                      "it says only that an order changed: set api_url and api_key_file");
+    }
+}
+
+/* Asks for the lines of refunds that an order lists without them, unless they are known. */
+static enum db_result want_refunds(struct worker *worker, struct job *job,
+                                   const struct facts *facts, struct fetches *fetches)
+{
+    for (size_t o = 0; o < facts->order_count; o++) {
+        const struct fact_order *order = &facts->orders[o];
+        enum db_result result;
+        bool told;
+
+        if (!shop_has_api(job->source) || !shop_wants_refunds(job->source, order))
+            continue;
+        result = orders_refunds_told(worker->db, job->item.source_id, order, &told);
+        if (result != DB_OK)
+            return result;
+        if (!told && shop_fetch_refunds(job->source, order->id, fetches_add(fetches, job)) != 0)
+            fetches_drop_last(fetches);
+    }
+    return DB_OK;
+}
+
+/* What the deliveries themselves make it ask for. */
+static enum db_result plan_fetches(struct worker *worker, struct job *jobs, size_t count,
+                                   struct fetches *first)
+{
+    for (size_t i = 0; i < count; i++) {
+        enum db_result result;
+
+        if (jobs[i].outcome.result != INBOX_DONE)
+            continue;
+        want_hinted(&jobs[i], first);
+        result = want_refunds(worker, &jobs[i], &jobs[i].facts, first);
+        if (result != DB_OK)
+            return result;
+    }
+    for (size_t i = 0; i < first->count; i++)
+        first->jobs[i]->waits = true;
+    return DB_OK;
+}
+
+/* What a failed call means for its delivery: the facts it carries are applied all the same. */
+static void note_failures(const struct fetches *fetches)
+{
+    for (size_t i = 0; i < fetches->count; i++) {
+        const struct fetch_task *task = &fetches->tasks[i];
+
+        if (task->verdict == SHOP_ANSWER_LATER)
+            job_retry(fetches->jobs[i], task->detail, task->retry_after_us);
+        else if (task->verdict == SHOP_ANSWER_REFUSED)
+            job_set_aside(fetches->jobs[i], SET_ASIDE_FETCH_FAILED, task->detail);
+    }
+}
+
+/* The calls that were planned, then those for the refund lines of the orders that they brought. */
+static enum db_result fetch_lacking(struct worker *worker, struct fetches *first,
+                                    struct fetches *second)
+{
+    fetch_all(worker, first->tasks, first->count);
+    note_failures(first);
+    for (size_t i = 0; i < first->count; i++) {
+        enum db_result result = DB_OK;
+
+        if (first->tasks[i].fetch.kind == SHOP_FETCH_ORDER)
+            result = want_refunds(worker, first->jobs[i], &first->tasks[i].facts, second);
+        if (result != DB_OK)
+            return result;
+    }
+    fetch_all(worker, second->tasks, second->count);
+    note_failures(second);
+    return DB_OK;
+}
+
+/* What a batch applies: jobs, and the answers that came for them. */
+struct portion {
+    struct job **jobs;
+    size_t count;
+    const struct fetches *answers[2];
+};
+
+static bool portion_has(const struct portion *portion, const struct job *job)
+{
+    for (size_t i = 0; i < portion->count; i++) {
+        if (portion->jobs[i] == job)
+            return true;
+    }
+    return false;
+}
+
+static enum db_result apply_portion(struct worker *worker, const struct portion *portion)
+{
+    struct inbox_outcome *outcomes = xcalloc(portion->count + 1, sizeof(*outcomes));
+    struct news_list news = {0};
+    enum db_result result;
+
+    for (size_t i = 0; i < portion->count; i++) {
+        const struct job *job = portion->jobs[i];
+
+        outcomes[i] = job->outcome;
+        news_add(&news, job->item.source_id, &job->facts, job->item.id);
+    }
+    for (size_t a = 0; a < 2; a++) {
+        const struct fetches *answers = portion->answers[a];
+
+        for (size_t i = 0; answers != NULL && i < answers->count; i++) {
+            const struct job *job = answers->jobs[i];
+
+            if (portion_has(portion, job))
+                news_add(&news, job->item.source_id, &answers->tasks[i].facts, job->item.id);
+        }
+    }
+    result = apply_news(worker, &news, outcomes, portion->count);
+    news_free(&news);
+    free(outcomes);
+    return result;
+}
+
+/* A job whose facts the store refuses keeps nobody else waiting: without them it is put off. */
+static enum db_result apply_alone(struct worker *worker, struct job *job,
+                                  const struct portion *whole)
+{
+    struct portion alone = {&job, 1, {whole->answers[0], whole->answers[1]}};
+    enum db_result result = apply_portion(worker, &alone);
+
+    if (result != DB_FAILED && result != DB_DUPLICATE)
+        return result;
+    facts_free(&job->facts);
+    job_retry(job, "its facts could not be stored: see the worker's log", 0);
+    alone.answers[0] = alone.answers[1] = NULL;
+    return apply_portion(worker, &alone);
+}
+
+/* The whole portion in one transaction; if the store refuses that, one by one. */
+static enum db_result apply_jobs(struct worker *worker, const struct portion *portion)
+{
+    enum db_result result = DB_OK;
+
+    if (portion->count == 0)
+        return DB_OK;
+    result = apply_portion(worker, portion);
+    if (result != DB_FAILED && result != DB_DUPLICATE)
+        return result;
+    result = DB_OK;
+    for (size_t i = 0; i < portion->count && result == DB_OK; i++)
+        result = apply_alone(worker, portion->jobs[i], portion);
+    return result;
+}
+
+/* One line a delivery attempt. */
+static void job_log(const struct worker *worker, const struct job *job)
+{
+    static const char *const results[] = {"done", "set_aside", "retry"};
+    const char *source = source_map_name(worker->sources, job->item.source_id);
+
+    log_info(
+        "inbox", results[job->outcome.result], LOG_I("delivery", job->item.id),
+        LOG_S("source", source == NULL ? "" : source), LOG_I("attempt", job->item.attempts + 1),
+        LOG_S("reason",
+              job->outcome.result == INBOX_SET_ASIDE ? set_aside_name(job->outcome.reason) : ""),
+        LOG_S("detail", job->outcome.detail));
+}
+
+/* What purchase_drained_total counts. */
+static enum db_result count_results(struct worker *worker, const struct job *jobs, size_t count)
+{
+    static const char *const results[] = {"done", "set_aside", "retry"};
+    int64_t counts[3] = {0};
+    enum db_result result = DB_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        counts[jobs[i].outcome.result]++;
+        job_log(worker, &jobs[i]);
+    }
+    for (size_t i = 0; i < 3 && result == DB_OK; i++) {
+        if (counts[i] > 0)
+            result =
+                health_count_drained(worker->db, worker->owner, results[i], counts[i], clock_now());
+    }
+    return result;
+}
+
+/* Applies the jobs that wait for an answer, or those that do not. */
+static enum db_result apply_those(struct worker *worker, struct job *jobs, size_t count, bool waits,
+                                  const struct fetches *first, const struct fetches *second)
+{
+    struct portion portion = {xcalloc(count, sizeof(struct job *)), 0, {first, second}};
+    enum db_result result;
+
+    for (size_t i = 0; i < count; i++) {
+        if (jobs[i].waits == waits)
+            portion.jobs[portion.count++] = &jobs[i];
+    }
+    result = apply_jobs(worker, &portion);
+    free(portion.jobs);
+    return result;
+}
+
+/* Jobs that need nothing from a shop do not wait for those that do. */
+static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t count)
+{
+    struct fetches first = {0}, second = {0};
+    enum db_result result;
+
+    for (size_t i = 0; i < count; i++)
+        job_read(worker, &jobs[i]);
+    result = plan_fetches(worker, jobs, count, &first);
+    if (result == DB_OK)
+        result = apply_those(worker, jobs, count, false, NULL, NULL);
+    if (result == DB_OK)
+        result = fetch_lacking(worker, &first, &second);
+    if (result == DB_OK)
+        result = apply_those(worker, jobs, count, true, &first, &second);
+    if (result == DB_OK)
+        result = count_results(worker, jobs, count);
+    fetches_free(&first);
+    fetches_free(&second);
+    return result;
+}
+
+enum db_result drain_round(struct worker *worker, struct round *round)
+{
+    struct inbox_item items[LIMIT_LEASE_BATCH];
+    struct job *jobs;
+    size_t count = 0;
+    enum db_result result = inbox_lease(worker->db, worker->vault, worker->owner, clock_now(),
+                                        LIMIT_LEASE_BATCH, items, &count);
+
+    if (result != DB_OK || count == 0)
+        return result;
+    jobs = xcalloc(count, sizeof(*jobs));
+    for (size_t i = 0; i < count; i++)
+        jobs[i].item = items[i];
+    result = drain_jobs(worker, jobs, count);
+    for (size_t i = 0; i < count; i++) {
+        facts_free(&jobs[i].facts);
+        inbox_item_free(&jobs[i].item);
+    }
+    free(jobs);
+    round->done += count;
+    round->more = true;
+    return result;
+}

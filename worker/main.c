@@ -1,0 +1,337 @@
+/*
+ * purchase-worker: drains the inbox, settles what merges could not, projects again what a new
+ * catalogue changed, and reads the profiles of users who have no address yet.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "backoff.h"
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "db/migrate.h"
+#include "shops/shop.h"
+#include "store/inbox.h"
+#include "store/keys.h"
+#include "worker.h"
+
+/* How long an idle worker waits before it looks again; the database has no way to call. */
+#define IDLE_LEAST_MS 100
+#define IDLE_SPREAD_MS 100
+
+static const char usage[] =
+    "usage: purchase-worker run [--once] [--config FILE]\n"
+    "\n"
+    "Drains the inbox: reads deliveries, fetches what they lack, merges them into orders, and writes\n"
+    "who may use what. Any number of workers may run, on any hosts.\n";
+
+static const struct option_spec option_specs[] = {
+    {"--once", NULL, "end when nothing is due", NULL},
+    {NULL, NULL, NULL, NULL},
+};
+
+/* --- set-up -------------------------------------------------------------------------------- */
+
+static void name_owner(char out[64])
+{
+    char host[32] = "";
+    uint32_t random;
+
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        snprintf(host, sizeof(host), "host");
+    digest_random(&random, sizeof(random));
+    snprintf(out, 64, "%s:%ld:%08x", host, (long)getpid(), random);
+}
+
+/* No key material in a core dump or in another process's view. */
+static void harden(void)
+{
+    struct rlimit none = {0, 0};
+
+    if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
+        log_warn("worker", "core_dumps_possible", LOG_I("errno", errno));
+    signal(SIGPIPE, SIG_IGN);
+}
+
+/* Every provider of the configuration needs an adapter. */
+static int check_providers(const struct settings *settings, struct buf *errors)
+{
+    int result = 0;
+
+    for (size_t i = 0; i < settings->source_count; i++) {
+        const struct settings_source *source = &settings->sources[i];
+
+        if (shop_adapter_of(source->provider) != NULL)
+            continue;
+        buf_printf(errors, "%s: [source %s] provider: %s is not supported by this version\n",
+                   settings->path, source->name, provider_name(source->provider));
+        result = -1;
+    }
+    return result;
+}
+
+/* Reads configuration and keyring; NULL with the faults in `errors`. */
+static struct settings *load_settings(const char *path, struct vault **vault, struct buf *errors)
+{
+    struct settings *settings = settings_load(path, errors);
+
+    if (settings == NULL)
+        return NULL;
+    *vault = vault_new(&settings->keyring_lines, errors);
+    if (*vault != NULL && check_providers(settings, errors) == 0)
+        return settings;
+    vault_free(*vault);
+    *vault = NULL;
+    settings_unref(settings);
+    return NULL;
+}
+
+static struct db *connect_new(const struct settings *settings)
+{
+    const struct settings_database *database = &settings->database;
+    struct db_target target = {
+        .socket = database->socket,
+        .hosts = database->hosts,
+        .port = (unsigned)database->port,
+        .tls_ca = database->tls_ca,
+        .user = database->user,
+        .password =
+            database->password.count ? (const char *)database->password.items[0].bytes : NULL,
+        .name = database->name,
+    };
+
+    return db_new(&target);
+}
+
+/* Whether this worker and this database fit: schema, index key, sources. -1 with a sentence logged.
+ */
+static enum db_result attach(struct worker *worker, int *fits)
+{
+    enum schema_fit schema;
+    enum keys_fit keys;
+    int version;
+    enum db_result result = migrate_fit(worker->db, &schema, &version);
+
+    *fits = -1;
+    if (result != DB_OK)
+        return result;
+    if (schema == SCHEMA_ABSENT || schema == SCHEMA_OLDER || schema == SCHEMA_CHANGED) {
+        log_error("worker", "schema_does_not_fit", LOG_I("version", version),
+                  LOG_S("remedy", "run purchasectl migrate"));
+        return DB_OK;
+    }
+    result = keys_load(worker->db, worker->vault, &keys);
+    if (result != DB_OK)
+        return result;
+    if (keys != KEYS_LOADED) {
+        log_error("worker", "keyring_does_not_fit",
+                  LOG_S("remedy", keys == KEYS_ABSENT
+                                      ? "run purchasectl migrate"
+                                      : "this is not the keyring that sealed this database"));
+        return DB_OK;
+    }
+    result = source_map_load(worker->db, worker->settings, &worker->sources);
+    *fits = result == DB_OK ? 0 : -1;
+    return result;
+}
+
+/* --- signals ------------------------------------------------------------------------------- */
+
+static void on_stop(void *arg)
+{
+    struct worker *worker = arg;
+
+    if (worker->stopping) {
+        log_warn("worker", "stopped_at_once");
+        _exit(EXIT_FAILED);
+    }
+    log_info("worker", "stopping");
+    worker->stopping = true;
+}
+
+static void on_reload(void *arg)
+{
+    ((struct worker *)arg)->reload = true;
+}
+
+/* SIGHUP: all new or all old. */
+static void reload(struct worker *worker)
+{
+    struct buf errors = {0};
+    struct worker fresh = *worker;
+    int fits;
+
+    worker->reload = false;
+    fresh.sources = NULL;
+    fresh.settings = load_settings(worker->settings->path, &fresh.vault, &errors);
+    if (fresh.settings == NULL) {
+        log_error("worker", "reload_refused", LOG_S("errors", errors.data));
+        buf_free(&errors);
+        return;
+    }
+    if (attach(&fresh, &fits) != DB_OK || fits != 0) {
+        log_error("worker", "reload_refused", LOG_S("errors", "the database does not fit"));
+        source_map_free(fresh.sources);
+        vault_free(fresh.vault);
+        settings_unref(fresh.settings);
+        return;
+    }
+    settings_unref(worker->settings);
+    vault_free(worker->vault);
+    source_map_free(worker->sources);
+    worker->settings = fresh.settings;
+    worker->vault = fresh.vault;
+    worker->sources = fresh.sources;
+    memset(worker->api_pause, 0, sizeof(worker->api_pause));
+    log_info("worker", "reloaded");
+}
+
+/* --- the rounds ---------------------------------------------------------------------------- */
+
+static enum db_result run_round(struct worker *worker, struct round *round)
+{
+    static enum db_result (*const parts[])(struct worker *, struct round *) = {
+        drain_round, reread_round, redo_round, profile_round};
+    enum db_result result = DB_OK;
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && result == DB_OK; i++) {
+        if (!worker->stopping)
+            result = parts[i](worker, round);
+    }
+    return result;
+}
+
+static int jittered(int least_ms, int spread_ms)
+{
+    uint32_t random;
+
+    digest_random(&random, sizeof(random));
+    return least_ms + (int)(random % (uint32_t)spread_ms);
+}
+
+/* Waits on the loop, so that a signal ends the wait. */
+static void idle(struct worker *worker, int wait_ms)
+{
+    int64_t until = clock_monotonic() + (int64_t)wait_ms * 1000;
+
+    while (!worker->stopping && !worker->reload && clock_monotonic() < until)
+        loop_turn(worker->loop, (int)((until - clock_monotonic()) / 1000) + 1);
+}
+
+/* Until it is told to stop or, with `once`, until nothing is due. A database that is away is waited
+ * for. */
+static int work(struct worker *worker, bool once)
+{
+    uint32_t failures = 0;
+
+    while (!worker->stopping) {
+        struct round round = {0};
+        enum db_result result;
+
+        loop_turn(worker->loop, 0);
+        if (worker->reload)
+            reload(worker);
+        result = run_round(worker, &round);
+        if (result != DB_OK) {
+            log_error("worker", "database", LOG_S("error", db_error(worker->db)));
+            if (once)
+                return EXIT_FAILED;
+            idle(worker, (int)(backoff_delay(TIME_SECOND / 4, 5 * TIME_SECOND, failures++,
+                                             (uint32_t)clock_now()) /
+                               1000));
+            continue;
+        }
+        failures = 0;
+        if (once && !round.more)
+            break;
+        if (!round.more)
+            idle(worker, jittered(IDLE_LEAST_MS, IDLE_SPREAD_MS));
+    }
+    return inbox_release(worker->db, worker->owner) == DB_OK ? EXIT_DONE : EXIT_FAILED;
+}
+
+/* Waits for the database at the start, too: a machine's services start in any order. */
+static int attach_wait(struct worker *worker, bool once)
+{
+    for (uint32_t failures = 0; !worker->stopping; failures++) {
+        int fits;
+
+        if (attach(worker, &fits) == DB_OK)
+            return fits;
+        log_error("worker", "database", LOG_S("error", db_error(worker->db)));
+        if (once)
+            return -1;
+        idle(worker, (int)(backoff_delay(TIME_SECOND / 4, 5 * TIME_SECOND, failures,
+                                         (uint32_t)clock_now()) /
+                           1000));
+    }
+    return -1;
+}
+
+static int run(struct worker *worker, bool once)
+{
+    int code;
+
+    loop_signal(worker->loop, SIGTERM, on_stop, worker);
+    loop_signal(worker->loop, SIGINT, on_stop, worker);
+    loop_signal(worker->loop, SIGHUP, on_reload, worker);
+    if (attach_wait(worker, once) != 0)
+        return worker->stopping ? EXIT_DONE : EXIT_FAILED;
+    log_info("worker", "started", LOG_S("owner", worker->owner),
+             LOG_I("sources", worker->settings->source_count));
+    code = work(worker, once);
+    log_info("worker", "stopped");
+    return code;
+}
+
+static void worker_free(struct worker *worker)
+{
+    http_client_free(worker->client);
+    loop_free(worker->loop);
+    catalogue_free(worker->catalogue);
+    source_map_free(worker->sources);
+    db_free(worker->db);
+    vault_free(worker->vault);
+    settings_unref(worker->settings);
+}
+
+int main(int argc, char **argv)
+{
+    struct worker worker = {0};
+    struct options options;
+    struct buf errors = {0};
+    int code;
+
+    options_parse(argc, argv, usage, option_specs, &options);
+    if (options.argument_count != 1 || strcmp(options.arguments[0], "run") != 0) {
+        fputs(usage, stderr);
+        options_free(&options);
+        return EXIT_USAGE;
+    }
+    harden();
+    worker.settings = load_settings(options.config, &worker.vault, &errors);
+    if (worker.settings == NULL) {
+        fputs(errors.data == NULL ? "" : errors.data, stderr);
+        buf_free(&errors);
+        options_free(&options);
+        return EXIT_CONFIG;
+    }
+    db_library_begin();
+    name_owner(worker.owner);
+    worker.db = connect_new(worker.settings);
+    worker.loop = loop_new();
+    worker.client = http_client_new(worker.loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
+    code = run(&worker, options_flag(&options, "--once"));
+    worker_free(&worker);
+    db_library_end();
+    options_free(&options);
+    return code;
+}

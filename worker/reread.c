@@ -1,0 +1,125 @@
+/*
+ * Orders that a merge could not settle: two different snapshots with one time. The shop's own word,
+ * read after that second, does.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "backoff.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "fetch.h"
+#include "worker.h"
+
+#define REREAD_BATCH 32
+#define REREAD_ATTEMPTS 8
+
+struct reread {
+    struct order_name *orders;
+    struct fetch_task *tasks, *refunds;
+    size_t count;
+};
+
+/* The calls for the orders themselves; one whose source cannot be asked any more asks for nothing.
+ */
+static void plan_orders(struct worker *worker, struct reread *reread)
+{
+    for (size_t i = 0; i < reread->count; i++) {
+        const char *name = source_map_name(worker->sources, reread->orders[i].source_id);
+        const struct settings_source *source =
+            name == NULL ? NULL : settings_source(worker->settings, name, strlen(name));
+
+        if (source != NULL && shop_has_api(source) &&
+            shop_fetch_order(source, reread->orders[i].order_id, &reread->tasks[i].fetch) == 0)
+            reread->tasks[i].source = source;
+    }
+}
+
+/* The lines of the refunds that the orders list. */
+static void plan_refunds(struct reread *reread)
+{
+    for (size_t i = 0; i < reread->count; i++) {
+        const struct fetch_task *task = &reread->tasks[i];
+
+        if (task->source == NULL || task->verdict != SHOP_ANSWER_READ ||
+            task->facts.order_count == 0 ||
+            !shop_wants_refunds(task->source, &task->facts.orders[0]))
+            continue;
+        if (shop_fetch_refunds(task->source, reread->orders[i].order_id,
+                               &reread->refunds[i].fetch) == 0)
+            reread->refunds[i].source = task->source;
+    }
+}
+
+/* Whether to ask again, and when. */
+static int64_t reread_again(const struct reread *reread, size_t i, bool still_tied)
+{
+    const struct fetch_task *task = &reread->tasks[i];
+    bool later = task->source != NULL && task->verdict == SHOP_ANSWER_LATER;
+
+    if (!still_tied && !later)
+        return TIME_NONE;
+    if (reread->orders[i].attempts + 1 >= REREAD_ATTEMPTS) {
+        log_warn("orders", "reread_given_up", LOG_I("source", reread->orders[i].source_id),
+                 LOG_S("order", reread->orders[i].order_id), LOG_S("detail", task->detail));
+        return TIME_NONE;
+    }
+    return clock_now() + backoff(reread->orders[i].attempts);
+}
+
+/* One order's answer, applied and settled. */
+static enum db_result reread_apply(struct worker *worker, const struct reread *reread, size_t i)
+{
+    struct news_list news = {0};
+    enum db_result result = DB_OK;
+    bool still_tied = false;
+
+    news_add(&news, reread->orders[i].source_id, &reread->tasks[i].facts,
+             reread->orders[i].delivery_id);
+    news_add(&news, reread->orders[i].source_id, &reread->refunds[i].facts,
+             reread->orders[i].delivery_id);
+    if (news.count > 0) {
+        result = apply_news(worker, &news, NULL, 0);
+        still_tied = result == DB_OK && news.items[0].wants_reread;
+    }
+    news_free(&news);
+    if (result != DB_OK)
+        return result;
+    return orders_finish_reread(worker->db, &reread->orders[i],
+                                reread_again(reread, i, still_tied));
+}
+
+static enum db_result reread_orders(struct worker *worker, struct reread *reread)
+{
+    enum db_result result = DB_OK;
+
+    plan_orders(worker, reread);
+    fetch_all(worker, reread->tasks, reread->count);
+    plan_refunds(reread);
+    fetch_all(worker, reread->refunds, reread->count);
+    for (size_t i = 0; i < reread->count && result == DB_OK; i++)
+        result = reread_apply(worker, reread, i);
+    for (size_t i = 0; i < reread->count; i++) {
+        fetch_task_free(&reread->tasks[i]);
+        fetch_task_free(&reread->refunds[i]);
+    }
+    return result;
+}
+
+enum db_result reread_round(struct worker *worker, struct round *round)
+{
+    struct order_name orders[REREAD_BATCH];
+    struct fetch_task tasks[REREAD_BATCH] = {0}, refunds[REREAD_BATCH] = {0};
+    struct reread reread = {orders, tasks, refunds, 0};
+    enum db_result result =
+        orders_claim_rereads(worker->db, clock_now(), orders, REREAD_BATCH, &reread.count);
+
+    if (result != DB_OK || reread.count == 0)
+        return result;
+    result = reread_orders(worker, &reread);
+    round->done += reread.count;
+    round->more = true;
+    return result;
+}

@@ -1,0 +1,52 @@
+/*
+ * What the worker's parts share. One thread: the loop turns only while something is waited for.
+ */
+#ifndef WORKER_WORKER_H
+#define WORKER_WORKER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/settings.h"
+#include "db/db.h"
+#include "entitlement/catalogue.h"
+#include "net/http_client.h"
+#include "net/loop.h"
+#include "store/source.h"
+#include "vault/vault.h"
+
+struct worker {
+    struct settings *settings;
+    struct vault *vault;
+    struct db *db;
+    struct source_map *sources;
+    struct catalogue *catalogue; /* the version in force when it was last looked at */
+    struct loop *loop;
+    struct http_client *client;
+    char owner[64];                   /* names this process in leases: host, pid, a random part */
+    int64_t api_pause[LIMIT_SOURCES]; /* of each source: not to be asked before (monotonic) */
+    bool stopping;                    /* SIGTERM: finish what is leased, lease no more */
+    bool reload;                      /* SIGHUP */
+};
+
+/* What one round of a part did: `done` counts, `more` says there may be more at once. */
+struct round {
+    size_t done;
+    bool more;
+};
+
+/* Each takes a bounded piece of its work, and leaves the rest for the next round. */
+enum db_result drain_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+enum db_result reread_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+enum db_result redo_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+enum db_result profile_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+
+/* Makes worker->catalogue the version in force; inside a transaction, as its first statement. */
+enum db_result worker_catalogue(struct worker *worker) __attribute__((warn_unused_result));
+
+#endif
