@@ -78,8 +78,9 @@ struct fact_listed_refund {
 struct fact_snapshot {
     int64_t time;      /* the order's own update, else the signed event's, else the answer's Date */
     bool time_flagged; /* it lay more than 5 minutes after receipt, and was cut to that */
-    bool from_api;     /* read from the shop's API, not delivered */
-    int64_t read_at;   /* from_api: the answer's Date; else 0 */
+    int64_t time_claimed; /* with time_flagged: what the shop said; else not looked at */
+    bool from_api;        /* read from the shop's API, not delivered */
+    int64_t read_at;      /* from_api: the answer's Date; else 0 */
     enum order_status status;
     bool lines_known;       /* false: only the status is news (an order that is gone); lines stay */
     int64_t paid_at;        /* TIME_NONE if not told */
@@ -129,7 +130,12 @@ struct facts {
 void facts_free(struct facts *facts); /* the contents; wipes addresses */
 void fact_snapshot_free(struct fact_snapshot *snapshot);
 
-/* Adds a zeroed element and returns it; the arrays are the facts' own. */
+/*
+ * Adds a zeroed element and returns it; the arrays are the facts' own, and adding may move them: no
+ * pointer to an element outlives the next addition to its array. Times that are not told are to be
+ * set to TIME_NONE by the caller, except in a new snapshot, where they and the totals begin as not
+ * told.
+ */
 struct fact_order *facts_add_order(struct facts *facts, const char *id, size_t id_len);
 struct fact_snapshot *fact_order_snapshot(
     struct fact_order *order); /* the one it has, or a new one */

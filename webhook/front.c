@@ -1,0 +1,161 @@
+#include "front.h"
+
+#include <string.h>
+
+#include "base/limits.h"
+#include "base/log.h"
+#include "cors.h"
+#include "install.h"
+#include "routes.h"
+
+/* The servers' own refusals are counted, and logged by the rule that was broken. */
+static void front_refused(int status, const char *rule, const char *peer, void *arg)
+{
+    struct front *front = arg;
+    metrics_refused(front->metrics, status);
+    log_info("http", "refused", LOG_I("status", status), LOG_S("rule", rule), LOG_S("peer", peer));
+}
+
+/* Begins listening on both addresses; the internal one first, so that a probe sees the start. */
+static int front_listen(struct front *front, struct buf *error)
+{
+    const struct settings_server *server = &front->settings->server;
+    struct http_server_options internal = {
+        .listen = server->internal_listen,
+        .check_host = true,
+        .max_body = 0,
+        .max_connections = 64,
+        .handler = routes_internal,
+        .refused = front_refused,
+        .arg = front,
+    };
+    struct http_server_options public = {
+        .listen = server->listen,
+        .max_body = (uint64_t)server->max_body,
+        .max_connections = LIMIT_HTTP_CONNECTIONS,
+        .handler = routes_public,
+        .refused = front_refused,
+        .arg = front,
+    };
+    front->internal_server = http_server_new(front->loop, &internal, error);
+    if (!front->internal_server)
+        return -1;
+    front->public_server = http_server_new(front->loop, &public, error);
+    return front->public_server ? 0 : -1;
+}
+
+int front_start(struct front *front, struct loop *loop, struct settings *settings,
+                struct buf *error)
+{
+    memset(front, 0, sizeof(*front));
+    front->loop = loop;
+    front->settings = settings_ref(settings);
+    front->metrics = metrics_new();
+    metrics_sources(front->metrics, settings);
+    front->client = http_client_new(loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
+    front->keys = known_keys_new(front);
+    front->probe = probe_new(front);
+    front->waits = waits_new(loop);
+    LIST_INIT(&front->installs);
+    return front_listen(front, error);
+}
+
+/* What only a new start can change: said, because it would be missed otherwise. */
+static void front_note_fixed(const struct settings *before, const struct settings *after)
+{
+    const struct settings_server *old = &before->server, *now = &after->server;
+    if (strcmp(old->listen, now->listen) != 0 ||
+        strcmp(old->internal_listen, now->internal_listen) != 0)
+        log_warn("webhook", "restart_needed", LOG_S("key", "listen, internal_listen"),
+                 LOG_S("why", "the listening addresses change at the next start only"));
+    if (old->max_body != now->max_body)
+        log_warn("webhook", "restart_needed", LOG_S("key", "max_body"),
+                 LOG_S("why", "the size limit of bodies changes at the next start only"));
+}
+
+void front_adopt(struct front *front, struct engine *engine)
+{
+    struct engine *old = front->engine;
+    engine_run(engine, front->loop);
+    front_note_fixed(front->settings, engine->settings);
+    front->engine = engine;
+    settings_unref(front->settings);
+    front->settings = settings_ref(engine->settings);
+    metrics_sources(front->metrics, front->settings);
+    if (old)
+        engine_retire(old, front->loop);
+    known_keys_look(front->keys);
+    probe_look(front->probe);
+}
+
+void front_drain(struct front *front)
+{
+    front->draining = true;
+    http_server_drain(front->public_server);
+    waits_close(front->waits);
+}
+
+bool front_idle(const struct front *front)
+{
+    return http_server_connections(front->public_server) == 0 && front->install_count == 0 &&
+           (!front->engine || batch_pending(front->engine->batch) == 0);
+}
+
+/* The database's and Miro's callbacks still answer requests, so the servers go last. */
+void front_stop(struct front *front)
+{
+    struct engine *engine = front->engine;
+    front->engine = NULL;
+    engine_free(engine);
+    http_client_free(front->client);
+    installs_stop(front);
+    waits_free(front->waits);
+    http_server_free(front->public_server);
+    http_server_free(front->internal_server);
+    probe_free(front->probe);
+    known_keys_free(front->keys);
+    metrics_free(front->metrics);
+    settings_unref(front->settings);
+}
+
+bool front_submit(struct front *front, const struct batch_kind *kind, void *operation,
+                  batch_done *done)
+{
+    return front->engine && batch_submit(front->engine->batch, kind, operation, done);
+}
+
+void front_headers(const struct front *front, const struct http_request *request,
+                   struct buf *headers)
+{
+    buf_puts(headers, "Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n");
+    if (cors_applies(http_path(request)))
+        cors_headers(front->settings, request, headers);
+}
+
+void front_answer(const struct front *front, struct http_request *request, int status,
+                  const char *headers, const void *body, size_t len)
+{
+    struct buf lines = {0};
+    front_headers(front, request, &lines);
+    if (headers)
+        buf_puts(&lines, headers);
+    http_respond(request, status, lines.data, body, len);
+    buf_free(&lines);
+}
+
+void front_problem(const struct front *front, struct http_request *request, int status,
+                   const char *code, const char *headers, const char *detail)
+{
+    struct buf lines = {0};
+    front_headers(front, request, &lines);
+    if (headers)
+        buf_puts(&lines, headers);
+    http_respond_problem(request, status, code, lines.data, detail);
+    buf_free(&lines);
+}
+
+void front_unavailable(const struct front *front, struct http_request *request)
+{
+    front_problem(front, request, 503, "unavailable", "Retry-After: 2\r\n",
+                  "The database does not answer just now: ask again.");
+}

@@ -1,0 +1,68 @@
+/*
+ * The front: what its parts share. There is one; it lives on the loop's thread.
+ */
+#ifndef WEBHOOK_FRONT_H
+#define WEBHOOK_FRONT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "base/settings.h"
+#include "db/batch.h"
+#include "engine.h"
+#include "known_keys.h"
+#include "metrics.h"
+#include "net/http_client.h"
+#include "net/http_server.h"
+#include "net/loop.h"
+#include "probe.h"
+#include "waits.h"
+
+struct front {
+    struct loop *loop;
+    struct settings *settings; /* those in force; a request under way may hold older ones */
+    struct engine *engine;     /* NULL until the database was reached for the first time */
+    struct http_client *client;
+    struct http_server *public_server, *internal_server;
+    struct metrics *metrics;
+    struct known_keys *keys;
+    struct probe *probe;
+    struct waits *waits;
+    size_t ingest_bytes;           /* of deliveries that wait for the database */
+    LIST_HEAD(, install) installs; /* between the callback and its end */
+    size_t install_count;
+    bool draining;
+};
+
+/* Listens on both addresses; 0, or -1 with a sentence in `error`. Takes a reference to `settings`.
+ */
+int front_start(struct front *front, struct loop *loop, struct settings *settings,
+                struct buf *error) __attribute__((warn_unused_result));
+/* Puts an opened engine, and the settings it was opened with, in force. */
+void front_adopt(struct front *front, struct engine *engine);
+/* Stops accepting, ends the waits, and lets what is under way finish. */
+void front_drain(struct front *front);
+bool front_idle(const struct front *front);
+void front_stop(struct front *front);
+
+/* Hands an operation to the database; false at once if it cannot be taken: answer 503. */
+bool front_submit(struct front *front, const struct batch_kind *kind, void *operation,
+                  batch_done *done) __attribute__((warn_unused_result));
+
+/* Appends the headers that every public answer carries, with those of CORS where they apply. */
+void front_headers(const struct front *front, const struct http_request *request,
+                   struct buf *headers);
+/* Answers, with front_headers() and `headers` (whole lines, or NULL). */
+void front_answer(const struct front *front, struct http_request *request, int status,
+                  const char *headers, const void *body, size_t len);
+void front_problem(const struct front *front, struct http_request *request, int status,
+                   const char *code, const char *headers, const char *detail);
+/* 503 `unavailable` with Retry-After. */
+void front_unavailable(const struct front *front, struct http_request *request);
+
+/* The struct of which `pointer` is the member: how a batch's operation finds its request. */
+#define OWNER_OF(pointer, type, member) ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+
+#endif

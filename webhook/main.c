@@ -1,0 +1,273 @@
+/*
+ * purchase-webhook: the HTTP front. Takes signed deliveries from shops, OAuth callbacks from Miro,
+ * and the plugin's checks; answers deliveries only once they are durable.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/log.h"
+#include "base/options.h"
+#include "front.h"
+
+#define DRAIN_LOOK_US (TIME_SECOND / 50)
+
+static const char usage[] =
+    "Usage: purchase-webhook [--config FILE]\n\n"
+    "Receives shop webhooks, Miro OAuth callbacks and the plugin's entitlement checks.\n"
+    "SIGTERM drains and stops, a second one stops at once; SIGHUP reads the configuration,\n"
+    "the secrets and the keyring again, and keeps the old ones if the new are not good.";
+
+enum program_state {
+    PROGRAM_REOPENING, /* listens and answers 503: the database was not reached yet */
+    PROGRAM_SERVING,
+    PROGRAM_DRAINING,
+};
+
+struct program {
+    enum program_state state;
+    struct loop *loop;
+    struct front front;
+    const char *config;
+    struct opening *opening; /* of a reload, or of another try to reach the database */
+    bool reloading;          /* `opening` is a reload's */
+    bool reload_again;       /* another SIGHUP came meanwhile */
+    struct loop_timer *timer;
+    int64_t drain_until; /* monotonic */
+    enum exit_code code;
+};
+
+/* No core file and no debugger may see the keys; sockets need descriptors. */
+static void program_harden(void)
+{
+    const struct rlimit no_core = {0, 0};
+    struct rlimit files;
+    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0)
+        log_warn("webhook", "core_dumps_stay_possible");
+    signal(SIGPIPE, SIG_IGN);
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+            log_warn("webhook", "descriptor_limit_stays_low");
+    }
+}
+
+/* One log line for each line of a list of faults. */
+static void program_log_faults(const char *event, const char *faults)
+{
+    for (const char *at = faults; *at != '\0';) {
+        size_t len = strcspn(at, "\n");
+        log_error("webhook", event, LOG_N("why", at, len));
+        at += len + (at[len] == '\n');
+    }
+}
+
+static void program_opened(const struct opened *opened, void *arg);
+
+/* Opens on a thread: the settings in force again, or with `reload` what the files say now. */
+static void program_open(struct program *program, bool reload)
+{
+    program->reloading = reload;
+    program->opening =
+        opening_start(program->loop, program->config, reload ? NULL : program->front.settings,
+                      program_opened, program);
+}
+
+/* What came of another try to reach the database: a person must act on anything but its absence. */
+static void program_reopened(struct program *program, const struct opened *opened)
+{
+    if (opened->fit == ENGINE_AWAY) {
+        probe_away(program->front.probe, opened->why);
+        loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
+        return;
+    }
+    program_log_faults("refused", opened->why);
+    program->code = opened->fit == ENGINE_REFUSED ? EXIT_CONFIG : EXIT_FAILED;
+    loop_stop(program->loop);
+}
+
+/* An opening has ended: puts a good one in force; a bad one changes nothing. */
+static void program_opened(const struct opened *opened, void *arg)
+{
+    struct program *program = arg;
+    bool reload = program->reloading, again = program->reload_again;
+
+    if (program->state == PROGRAM_DRAINING) {
+        engine_free(opened->engine);
+    } else if (opened->fit == ENGINE_OPEN) {
+        front_adopt(&program->front, opened->engine);
+        program->state = PROGRAM_SERVING;
+        log_info("webhook", reload ? "reloaded" : "serving");
+    } else if (reload) {
+        program_log_faults("reload_refused", opened->why);
+        if (program->state == PROGRAM_REOPENING)
+            loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
+    } else {
+        program_reopened(program, opened);
+    }
+    opening_free(program->opening);
+    program->opening = NULL;
+    program->reload_again = false;
+    if (again && program->state != PROGRAM_DRAINING)
+        program_open(program, true);
+}
+
+/* SIGHUP. */
+static void program_reload(void *arg)
+{
+    struct program *program = arg;
+    if (program->state == PROGRAM_DRAINING)
+        return;
+    if (program->opening) {
+        program->reload_again = true;
+        return;
+    }
+    loop_timer_clear(program->timer);
+    program_open(program, true);
+}
+
+/* The pause before another try to reach the database, or between two looks at a drain. */
+static void program_tick(void *arg)
+{
+    struct program *program = arg;
+    bool late = clock_monotonic() >= program->drain_until;
+    if (program->state == PROGRAM_REOPENING) {
+        program_open(program, false);
+    } else if (program->state == PROGRAM_DRAINING) {
+        if (late)
+            log_warn("webhook", "drain_cut_short",
+                     LOG_I("connections", http_server_connections(program->front.public_server)));
+        if (late || front_idle(&program->front))
+            loop_stop(program->loop);
+        else
+            loop_timer_set(program->timer, DRAIN_LOOK_US, true);
+    }
+}
+
+/* SIGTERM or SIGINT: the first drains, the second ends. */
+static void program_stop(void *arg)
+{
+    struct program *program = arg;
+    if (program->state == PROGRAM_DRAINING) {
+        log_warn("webhook", "stopped_at_once");
+        _exit(EXIT_FAILED);
+    }
+    log_info("webhook", "draining");
+    program->state = PROGRAM_DRAINING;
+    program->drain_until = clock_monotonic() + LIMIT_DRAIN_MS * INT64_C(1000);
+    front_drain(&program->front);
+    loop_timer_set(program->timer, 0, true);
+}
+
+/* Where a server listens, with the port that the kernel chose if it was left to it. */
+static void program_address(const char *listen, const struct http_server *server, struct buf *out)
+{
+    const char *colon = strrchr(listen, ':');
+    size_t host = colon ? (size_t)(colon - listen) : strlen(listen);
+    buf_printf(out, "%.*s:%u", (int)host, listen, http_server_port(server));
+}
+
+static void program_announce(const struct program *program)
+{
+    const struct settings_server *server = &program->front.settings->server;
+    struct buf public = {0}, internal = {0};
+    program_address(server->listen, program->front.public_server, &public);
+    program_address(server->internal_listen, program->front.internal_server, &internal);
+    log_info("webhook", "listening", LOG_S("public", public.data), LOG_S("internal", internal.data),
+             LOG_S("version", PURCHASE_SYNC_VERSION));
+    buf_free(&public);
+    buf_free(&internal);
+}
+
+/* Serves until a signal ends it. `engine` is NULL, with a sentence in `why`, if the database is
+ * away. */
+static void program_serve(struct program *program, struct settings *settings, struct engine *engine,
+                          const char *why)
+{
+    struct buf error = {0};
+    program->loop = loop_new();
+    program->timer = loop_timer_new(program->loop, program_tick, program);
+    if (front_start(&program->front, program->loop, settings, &error) != 0) {
+        fprintf(stderr, "purchase-webhook: %s\n", error.data);
+        program->code = EXIT_FAILED;
+        engine_free(engine);
+        goto out;
+    }
+    loop_signal(program->loop, SIGTERM, program_stop, program);
+    loop_signal(program->loop, SIGINT, program_stop, program);
+    loop_signal(program->loop, SIGHUP, program_reload, program);
+    if (engine) {
+        program->state = PROGRAM_SERVING;
+        front_adopt(&program->front, engine);
+    } else {
+        log_warn("webhook", "database_away", LOG_S("why", why));
+        probe_away(program->front.probe, why);
+        probe_look(program->front.probe);
+        loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
+    }
+    program_announce(program);
+    loop_run(program->loop);
+    log_info("webhook", "stopped");
+out:
+    opening_free(program->opening);
+    front_stop(&program->front);
+    loop_timer_free(program->timer);
+    loop_free(program->loop);
+    buf_free(&error);
+}
+
+/* Reads, opens, serves; what is wrong before that is for the person who started it. */
+static enum exit_code program_run(const char *config)
+{
+    static const enum exit_code codes[] = {
+        [ENGINE_UNFIT] = EXIT_FAILED,
+        [ENGINE_REFUSED] = EXIT_CONFIG,
+    };
+    struct program program = {.state = PROGRAM_REOPENING, .config = config, .code = EXIT_DONE};
+    struct buf why = {0};
+    struct engine *engine = NULL;
+    struct settings *settings = settings_load(config, &why);
+
+    if (!settings) {
+        fputs(why.data, stderr);
+        program.code = EXIT_CONFIG;
+        goto out;
+    }
+    enum engine_fit fit = engine_open(settings, &engine, &why);
+    if (fit == ENGINE_UNFIT || fit == ENGINE_REFUSED) {
+        fprintf(stderr, "purchase-webhook: %s\n", why.data);
+        program.code = codes[fit];
+        goto out;
+    }
+    program_serve(&program, settings, engine, why.data);
+out:
+    settings_unref(settings);
+    buf_free(&why);
+    return program.code;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option_spec specs[] = {{0}};
+    struct options options;
+    enum exit_code code;
+
+    options_parse(argc, argv, usage, specs, &options);
+    if (options.argument_count > 0) {
+        fprintf(stderr, "purchase-webhook: takes no arguments; try --help\n");
+        options_free(&options);
+        return EXIT_USAGE;
+    }
+    program_harden();
+    db_library_begin();
+    code = program_run(options.config);
+    db_library_end();
+    options_free(&options);
+    return (int)code;
+}
