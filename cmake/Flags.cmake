@@ -15,3 +15,8 @@ else()
     add_compile_definitions($<$<NOT:$<CONFIG:Debug>>:_FORTIFY_SOURCE=2>)
     add_link_options(-Wl,-z,relro,-z,now,-z,noexecstack)
 endif()
+
+# A fuzzer is blind in code that is not instrumented for it.
+if(BUILD_FUZZERS)
+    add_compile_options(-fsanitize=fuzzer-no-link)
+endif()

@@ -82,10 +82,14 @@ static int check_providers(const struct settings *settings, struct buf *errors)
 static struct settings *load_settings(const char *path, struct vault **vault, struct buf *errors)
 {
     struct settings *settings = settings_load(path, errors);
+    struct buf why = {0};
 
     if (settings == NULL)
         return NULL;
-    *vault = vault_new(&settings->keyring_lines, errors);
+    *vault = vault_new(&settings->keyring_lines, &why);
+    if (*vault == NULL)
+        buf_printf(errors, "%s: %s\n", settings->keyring_path, why.data);
+    buf_free(&why);
     if (*vault != NULL && check_providers(settings, errors) == 0)
         return settings;
     vault_free(*vault);

@@ -18,11 +18,18 @@ struct batch;
 
 /* One kind of operation that can share statements. The table is static; `run` sees the arguments of
  * between 1 and `most` operations, in the order they were submitted, and answers for all of them.
- * It leaves what each one wants to know in the operation itself. */
+ * It leaves what each one wants to know in the operation itself, and sets it anew each time that it
+ * is run: DB_RETRY repeats it whole, and if several together give DB_FAILED or DB_DUPLICATE, each
+ * is run by itself, so that one bad operation fails alone. */
 struct batch_kind {
     const char *name;
     size_t most;
     enum db_result (*run)(struct db *db, void **operations, size_t count, void *context);
+    /*
+     * Running it a second time is harmless even if the first one was committed: reads, and inserts
+     * under a unique key. After DB_GONE it is run once more, on a fresh connection.
+     */
+    bool repeatable;
 };
 
 /* On the loop's thread. The operation belongs to the submitter again. */
@@ -30,8 +37,8 @@ typedef void batch_done(void *operation, enum db_result result);
 
 struct batch *batch_new(const struct db_target *target, size_t connections,
                         const struct batch_kind *const *kinds, size_t kind_count, void *context);
-/* Runs what is queued, up to the deadline, completes the rest with DB_GONE, and joins the threads.
- */
+/* Runs what is queued for at most LIMIT_BATCH_DRAIN_S, completes the rest with DB_GONE, and joins
+ * the threads; calls back what batch_complete() would have. Not from within a batch_done. */
 void batch_free(struct batch *batch);
 
 /* False at once if the queue of that kind holds LIMIT_BATCH_QUEUE operations: answer 503. */

@@ -33,7 +33,8 @@ enum miro_outcome {
     MIRO_OK,
     MIRO_LATER,   /* unreachable, 429, 5xx: again, not before retry_after_us */
     MIRO_REFUSED, /* the code, the token or the client is not accepted (400, 401, 403) */
-    MIRO_ABSENT,  /* 404: the profile endpoint is not there for this token */
+    MIRO_ABSENT,  /* of a profile: 400, 403, 404: it is not to be had with this token, which is good
+                     otherwise */
     MIRO_STRANGE, /* an answer that cannot be read: `error` says why */
 };
 

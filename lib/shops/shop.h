@@ -1,7 +1,7 @@
 /*
  * One adapter a shop, behind one small interface. An adapter does no I/O: it verifies bytes, reads
- * facts from bytes, says what to fetch, and reads what was fetched. Values that differ between
- * providers and nothing else (header names, encodings) are rows of a table in shop.c.
+ * facts from bytes, says what to fetch, and reads what was fetched. Where providers differ in
+ * header names alone, those are rows of a table in signature.c.
  *
  * Only signed bytes decide: topics and delivery ids outside the signature are for the log.
  */
@@ -113,5 +113,8 @@ struct shop_adapter {
                  size_t len, struct buf *headers);
 };
 extern const struct shop_adapter shop_woocommerce, shop_shopify, shop_standard;
+
+/* NULL: this build has no adapter for the provider, and every delivery of it is refused. */
+const struct shop_adapter *shop_adapter_of(enum provider provider);
 
 #endif

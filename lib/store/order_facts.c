@@ -271,6 +271,107 @@ static void refund_lines_copy(struct fact_refund_line **to, size_t *to_count,
     }
 }
 
+static int text_order(const char *a, const char *b)
+{
+    if (a == NULL || b == NULL)
+        return (a != NULL) - (b != NULL);
+    return strcmp(a, b);
+}
+
+static int refund_line_order(const void *a, const void *b)
+{
+    return strcmp(((const struct fact_refund_line *)a)->line_id,
+                  ((const struct fact_refund_line *)b)->line_id);
+}
+
+/* The tables have one row for a line of a refund: what a shop tells in several is summed. */
+static void refund_lines_fold(struct fact_refund_line *lines, size_t *count)
+{
+    size_t kept = 0;
+
+    if (*count > 1)
+        qsort(lines, *count, sizeof(*lines), refund_line_order);
+    for (size_t i = 0; i < *count; i++) {
+        if (kept > 0 && strcmp(lines[kept - 1].line_id, lines[i].line_id) == 0) {
+            lines[kept - 1].quantity += lines[i].quantity;
+            xfree(lines[i].line_id);
+        } else {
+            lines[kept++] = lines[i];
+        }
+    }
+    *count = kept;
+}
+
+/* By id, then by all that a line says, so that of two with one id the same one is kept in any
+ * order. */
+static int line_order(const void *a, const void *b)
+{
+    const struct fact_line *left = a, *right = b;
+    int order = strcmp(left->id, right->id);
+
+    if (order == 0)
+        order = text_order(left->product, right->product);
+    if (order == 0)
+        order = text_order(left->variant, right->variant);
+    if (order == 0)
+        order = text_order(left->sku, right->sku);
+    if (order == 0)
+        order = (left->quantity > right->quantity) - (left->quantity < right->quantity);
+    return order;
+}
+
+/* The table has one row for a line id; a snapshot that tells one twice keeps the least. */
+static void lines_unique(struct fact_snapshot *snapshot)
+{
+    size_t kept = 0;
+
+    if (snapshot->line_count > 1)
+        qsort(snapshot->lines, snapshot->line_count, sizeof(*snapshot->lines), line_order);
+    for (size_t i = 0; i < snapshot->line_count; i++) {
+        struct fact_line *line = &snapshot->lines[i];
+
+        if (kept > 0 && strcmp(snapshot->lines[kept - 1].id, line->id) == 0) {
+            xfree(line->id);
+            xfree(line->product);
+            xfree(line->variant);
+            xfree(line->sku);
+        } else {
+            snapshot->lines[kept++] = *line;
+        }
+    }
+    snapshot->line_count = kept;
+}
+
+static int listed_order(const void *a, const void *b)
+{
+    const struct fact_listed_refund *left = a, *right = b;
+    int order = strcmp(left->id, right->id);
+
+    return order != 0 ? order : (left->amount > right->amount) - (left->amount < right->amount);
+}
+
+/* The same for the refunds that a snapshot lists. */
+static void listed_unique(struct fact_snapshot *snapshot)
+{
+    size_t kept = 0;
+
+    if (snapshot->refund_count > 1)
+        qsort(snapshot->refunds, snapshot->refund_count, sizeof(*snapshot->refunds), listed_order);
+    for (size_t i = 0; i < snapshot->refund_count; i++) {
+        struct fact_listed_refund *refund = &snapshot->refunds[i];
+
+        if (kept > 0 && strcmp(snapshot->refunds[kept - 1].id, refund->id) == 0) {
+            for (size_t l = 0; l < refund->line_count; l++)
+                xfree(refund->lines[l].line_id);
+            xfree(refund->lines);
+            xfree(refund->id);
+        } else {
+            snapshot->refunds[kept++] = *refund;
+        }
+    }
+    snapshot->refund_count = kept;
+}
+
 /* Everything but the address and the reference, which the store keeps in other forms. */
 static void snapshot_copy(struct fact_snapshot *to, const struct fact_snapshot *from)
 {
@@ -296,7 +397,10 @@ static void snapshot_copy(struct fact_snapshot *to, const struct fact_snapshot *
         refund->lines_known = from->refunds[i].lines_known;
         refund_lines_copy(&refund->lines, &refund->line_count, from->refunds[i].lines,
                           from->refunds[i].line_count);
+        refund_lines_fold(refund->lines, &refund->line_count);
     }
+    lines_unique(to);
+    listed_unique(to);
 }
 
 /* Keeps the address sealed under its own index. */
@@ -402,32 +506,6 @@ static bool refund_greater(const struct fact_refund *a, const struct fact_refund
     return a->amount > b->amount;
 }
 
-static int refund_line_order(const void *a, const void *b)
-{
-    return strcmp(((const struct fact_refund_line *)a)->line_id,
-                  ((const struct fact_refund_line *)b)->line_id);
-}
-
-/* The table has one row for a line of a refund: what a shop tells in several is summed. */
-static void refund_lines_fold(struct fact_refund *refund)
-{
-    size_t kept = 0;
-
-    if (refund->line_count > 1)
-        qsort(refund->lines, refund->line_count, sizeof(*refund->lines), refund_line_order);
-    for (size_t i = 0; i < refund->line_count; i++) {
-        struct fact_refund_line *line = &refund->lines[i];
-
-        if (kept > 0 && strcmp(refund->lines[kept - 1].line_id, line->line_id) == 0) {
-            refund->lines[kept - 1].quantity += line->quantity;
-            xfree(line->line_id);
-        } else {
-            refund->lines[kept++] = *line;
-        }
-    }
-    refund->line_count = kept;
-}
-
 static void refund_clear(struct fact_refund *refund)
 {
     for (size_t i = 0; i < refund->line_count; i++)
@@ -447,7 +525,7 @@ static void add_refund(struct order_work *work, const struct fact_refund *told,
     copy.lines = NULL;
     copy.line_count = 0;
     refund_lines_copy(&copy.lines, &copy.line_count, told->lines, told->line_count);
-    refund_lines_fold(&copy);
+    refund_lines_fold(copy.lines, &copy.line_count);
     if (known != NULL && !refund_greater(&copy, known)) {
         refund_clear(&copy);
         return;

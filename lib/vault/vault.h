@@ -54,6 +54,9 @@ char *vault_envelope_kid(struct span sealed);
 
 /* Makes a new random index key, keeps it, and appends its envelope, to be stored. */
 void vault_index_key_make(struct vault *vault, struct buf *sealed);
+/* Appends the envelope of the index key it holds, under the active key: rotation. Dies without one.
+ */
+void vault_index_key_seal(const struct vault *vault, struct buf *sealed);
 /* Takes the stored one. -1: the keyring does not open it: the wrong keyring. */
 int vault_index_key_load(struct vault *vault, struct span sealed)
     __attribute__((warn_unused_result));

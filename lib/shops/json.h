@@ -1,0 +1,54 @@
+/*
+ * Reading a shop's JSON into facts, private to this room. Parsing is strict: the whole input, UTF-8
+ * without NUL, at most LIMIT_JSON_DEPTH deep; of a key given twice the last one counts.
+ *
+ * The shop_take_* functions move one member into a fact. What cannot be used sets the facts aside
+ * as malformed, with a sentence that names the member and never its value, and gives -1. A null
+ * member is an absent one. Strings they give are the caller's.
+ */
+#ifndef SHOPS_JSON_H
+#define SHOPS_JSON_H
+
+#include <json-c/json.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/facts.h"
+
+/* The root object, the caller's to put; or NULL with the reason in *why. */
+struct json_object *shop_json_read(const char *bytes, size_t len, const char **why)
+    __attribute__((warn_unused_result));
+/* The same for a body that must be an object; NULL: `facts` is set aside as malformed. */
+struct json_object *shop_json_read_object(const char *bytes, size_t len, struct facts *facts)
+    __attribute__((warn_unused_result));
+
+/* A member of the wanted type, borrowed; NULL if absent, null, or of another type. */
+struct json_object *shop_json_member(const struct json_object *holder, const char *key);
+struct json_object *shop_json_array(const struct json_object *holder, const char *key);
+struct json_object *shop_json_object(const struct json_object *holder, const char *key);
+/* A string member; NULL too if it holds a NUL. */
+const char *shop_json_text(const struct json_object *holder, const char *key);
+bool shop_json_has(const struct json_object *holder, const char *key); /* also when it is null */
+bool shop_json_is_only_id(const struct json_object *holder);           /* exactly {"id": ...} */
+
+/* An id: a whole number to its last digit, or a string of at most `limit` printable bytes. */
+int shop_take_id(struct facts *facts, const struct json_object *holder, const char *key,
+                 size_t limit, char **id) __attribute__((warn_unused_result));
+/* The same, where absent, null, "" and 0 all say "none": *id is NULL then. */
+int shop_take_optional_id(struct facts *facts, const struct json_object *holder, const char *key,
+                          size_t limit, char **id) __attribute__((warn_unused_result));
+/* A text of at most LIMIT_SELECTOR bytes, *text NULL if absent or "". */
+int shop_take_selector(struct facts *facts, const struct json_object *holder, const char *key,
+                       char **text) __attribute__((warn_unused_result));
+/* A whole number within LIMIT_QUANTITY either side of 0; `absent` if it is not told. */
+int shop_take_quantity(struct facts *facts, const struct json_object *holder, const char *key,
+                       int64_t absent, int64_t *quantity) __attribute__((warn_unused_result));
+/* A decimal amount in millionths without its sign; `absent` if it is not told. */
+int shop_take_amount(struct facts *facts, const struct json_object *holder, const char *key,
+                     int64_t absent, int64_t *amount) __attribute__((warn_unused_result));
+/* A time; TIME_NONE if absent, null or "". */
+int shop_take_time(struct facts *facts, const struct json_object *holder, const char *key,
+                   int64_t *time) __attribute__((warn_unused_result));
+
+#endif

@@ -1,0 +1,144 @@
+#include "shops/shop.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const struct shop_adapter *const adapters[PROVIDER_COUNT] = {
+    [PROVIDER_WOOCOMMERCE] = &shop_woocommerce,
+    [PROVIDER_SHOPIFY] = &shop_shopify,
+    [PROVIDER_STANDARD] = &shop_standard,
+};
+
+const struct shop_adapter *shop_adapter_of(enum provider provider)
+{
+    return (unsigned)provider < PROVIDER_COUNT ? adapters[provider] : NULL;
+}
+
+void shop_fetch_free(struct shop_fetch *fetch)
+{
+    xfree(fetch->order_id);
+    xfree(fetch->target);
+    if (fetch->basic_auth)
+        explicit_bzero(fetch->basic_auth, strlen(fetch->basic_auth));
+    xfree(fetch->basic_auth);
+    if (fetch->header)
+        explicit_bzero(fetch->header, strlen(fetch->header));
+    xfree(fetch->header);
+}
+
+/* A provider without an adapter has nothing that could be a valid signature. */
+enum shop_verdict shop_verify(const struct settings_source *source,
+                              const struct shop_delivery *delivery, struct shop_receipt *receipt)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    return adapter ? adapter->verify(source, delivery, receipt) : SHOP_SIGNATURE_INVALID;
+}
+
+/* What is set aside says nothing about any order, even if part of it had been read before the fault
+ * was met. */
+static void keep_reason_alone(struct facts *facts)
+{
+    enum set_aside reason = facts->set_aside;
+    char *detail = facts->detail;
+    facts->detail = NULL;
+    facts_free(facts);
+    *facts = (struct facts){.set_aside = reason, .detail = detail};
+}
+
+void shop_read(const struct settings_source *source, const char *body, size_t len,
+               int64_t received_at, struct facts *out)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (adapter)
+        adapter->read(source, body, len, received_at, out);
+    else
+        facts_set_aside(out, SET_ASIDE_SOURCE_MISCONFIGURED,
+                        "this build has no adapter for the provider %s",
+                        provider_name(source->provider));
+    if (out->set_aside != SET_ASIDE_NONE)
+        keep_reason_alone(out);
+}
+
+bool shop_has_api(const struct settings_source *source)
+{
+    struct shop_fetch probe = {0};
+    if (shop_fetch_order(source, "1", &probe))
+        return false;
+    shop_fetch_free(&probe);
+    return true;
+}
+
+int shop_fetch_order(const struct settings_source *source, const char *order_id,
+                     struct shop_fetch *out)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (!adapter || !adapter->fetch_order || !source->api_url)
+        return -1;
+    return adapter->fetch_order(source, order_id, out);
+}
+
+int shop_fetch_refunds(const struct settings_source *source, const char *order_id,
+                       struct shop_fetch *out)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (!adapter || !adapter->fetch_refunds || !source->api_url)
+        return -1;
+    return adapter->fetch_refunds(source, order_id, out);
+}
+
+bool shop_wants_refunds(const struct settings_source *source, const struct fact_order *order)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (!adapter || !adapter->fetch_refunds || !order->snapshot)
+        return false;
+    for (size_t i = 0; i < order->snapshot->refund_count; i++)
+        if (!order->snapshot->refunds[i].lines_known)
+            return true;
+    return false;
+}
+
+/* Moves whole orders: an answer that turned out unusable half way has added none. */
+static void move_orders(struct facts *from, struct facts *to)
+{
+    for (size_t i = 0; i < from->order_count; i++) {
+        struct fact_order *order = &from->orders[i];
+        struct fact_order *place = facts_add_order(to, order->id, strlen(order->id));
+        free(place->id);
+        *place = *order;
+    }
+    from->order_count = 0;
+}
+
+enum shop_answer_verdict shop_read_answer(const struct settings_source *source,
+                                          const struct shop_fetch *fetch,
+                                          const struct shop_answer *answer, struct facts *out,
+                                          struct buf *detail)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (!adapter || !adapter->read_answer) {
+        buf_puts(detail, "this build cannot read that shop's API");
+        return SHOP_ANSWER_REFUSED;
+    }
+    struct facts draft = {0};
+    enum shop_answer_verdict verdict = adapter->read_answer(source, fetch, answer, &draft, detail);
+    if (verdict == SHOP_ANSWER_READ && draft.set_aside != SET_ASIDE_NONE) {
+        buf_printf(detail, "the answer cannot be used: %s",
+                   draft.detail ? draft.detail : set_aside_name(draft.set_aside));
+        verdict = SHOP_ANSWER_REFUSED;
+    }
+    if (verdict == SHOP_ANSWER_READ)
+        move_orders(&draft, out);
+    facts_free(&draft);
+    return verdict;
+}
+
+void shop_sign(const struct settings_source *source, const char *id, int64_t now, const char *body,
+               size_t len, struct buf *headers)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (!adapter)
+        die("shop: no adapter signs for provider %s", provider_name(source->provider));
+    adapter->sign(source, id, now, body, len, headers);
+}

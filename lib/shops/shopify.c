@@ -1,0 +1,352 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "shops/evidence.h"
+#include "shops/json.h"
+#include "shops/shop.h"
+#include "shops/signature.h"
+
+/* What Shopify says of the money, and what that means for access. */
+static const struct {
+    const char *name;
+    enum order_status status;
+    bool was_paid;
+} financial_statuses[] = {
+    {"paid", ORDER_PAID, true},
+    {"partially_refunded", ORDER_PAID, true},
+    {"refunded", ORDER_REFUNDED, true},
+    {"voided", ORDER_CANCELLED, false},
+    {"pending", ORDER_PENDING, false},
+    {"authorized", ORDER_PENDING, false},
+    {"partially_paid", ORDER_PENDING, false},
+    {"expired", ORDER_PENDING, false},
+};
+
+static const struct {
+    const char *name;
+    enum dispute_state state;
+} chargebacks[] = {
+    {"needs_response", DISPUTE_OPEN},
+    {"under_review", DISPUTE_OPEN},
+    {"won", DISPUTE_WON},
+    {"lost", DISPUTE_LOST},
+    {"accepted", DISPUTE_LOST},
+    {"charge_refunded", DISPUTE_LOST},
+};
+
+static int read_status(struct facts *facts, struct fact_snapshot *snapshot,
+                       const struct json_object *root)
+{
+    const char *name = shop_json_text(root, "financial_status");
+    bool known = !name, was_paid = false;
+    snapshot->status = ORDER_PENDING;
+    for (size_t i = 0; name && i < sizeof(financial_statuses) / sizeof(financial_statuses[0]); i++)
+        if (strcmp(financial_statuses[i].name, name) == 0) {
+            snapshot->status = financial_statuses[i].status;
+            was_paid = financial_statuses[i].was_paid;
+            known = true;
+        }
+    if (!known) {
+        facts_set_aside(facts, SET_ASIDE_MALFORMED,
+                        "`financial_status` is none that this version knows");
+        return -1;
+    }
+    if (shop_json_member(root, "cancelled_at") && snapshot->status != ORDER_REFUNDED)
+        snapshot->status = ORDER_CANCELLED;
+    snapshot->paid_at = TIME_NONE;
+    return was_paid ? shop_take_time(facts, root, "processed_at", &snapshot->paid_at) : 0;
+}
+
+/* `current_quantity` is what is left after refunds, returns and edits of the order. */
+static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
+                     const struct json_object *item)
+{
+    struct fact_line line = {0};
+    int64_t left = 0;
+    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &line.id) ||
+        shop_take_optional_id(facts, item, "product_id", LIMIT_SELECTOR, &line.product) ||
+        shop_take_optional_id(facts, item, "variant_id", LIMIT_SELECTOR, &line.variant) ||
+        shop_take_selector(facts, item, "sku", &line.sku) ||
+        shop_take_quantity(facts, item, "quantity", 1, &line.quantity) ||
+        shop_take_quantity(facts, item, "current_quantity", line.quantity, &left)) {
+        free(line.id);
+        free(line.product);
+        free(line.variant);
+        free(line.sku);
+        return -1;
+    }
+    line.refunded_quantity = left < line.quantity ? line.quantity - left : 0;
+    return evidence_add_line(facts, snapshot, &line);
+}
+
+/* What was given back, by line. */
+static int read_refund_lines(struct facts *facts, const struct json_object *refund,
+                             struct fact_refund_line **lines, size_t *count, bool *known)
+{
+    struct json_object *items = shop_json_array(refund, "refund_line_items");
+    *known = items != NULL;
+    for (size_t i = 0; items && i < json_object_array_length(items); i++) {
+        const struct json_object *item = json_object_array_get_idx(items, i);
+        char *line_id;
+        int64_t quantity;
+        if (shop_take_quantity(facts, item, "quantity", 0, &quantity) ||
+            shop_take_id(facts, item, "line_item_id", LIMIT_ORDER_ID, &line_id) ||
+            evidence_add_refund_line(facts, lines, count, line_id, quantity))
+            return -1;
+    }
+    return 0;
+}
+
+/* The money that went back: the refund's transactions that succeeded. */
+static int read_refund_amount(struct facts *facts, const struct json_object *refund, int64_t *sum)
+{
+    struct json_object *transactions = shop_json_array(refund, "transactions");
+    int64_t total = 0;
+    for (size_t i = 0; transactions && i < json_object_array_length(transactions); i++) {
+        const struct json_object *transaction = json_object_array_get_idx(transactions, i);
+        const char *kind = shop_json_text(transaction, "kind");
+        const char *status = shop_json_text(transaction, "status");
+        int64_t amount;
+        if (!kind || !status || strcmp(kind, "refund") != 0 || strcmp(status, "success") != 0)
+            continue;
+        if (shop_take_amount(facts, transaction, "amount", 0, &amount))
+            return -1;
+        total = total + amount > LIMIT_AMOUNT ? LIMIT_AMOUNT : total + amount;
+    }
+    *sum = total;
+    return 0;
+}
+
+static int read_listed_refund(struct facts *facts, struct fact_snapshot *snapshot,
+                              const struct json_object *item)
+{
+    char *id;
+    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &id))
+        return -1;
+    struct fact_listed_refund *refund = evidence_add_listed_refund(facts, snapshot, id);
+    if (!refund || read_refund_amount(facts, item, &refund->amount))
+        return -1;
+    return read_refund_lines(facts, item, &refund->lines, &refund->line_count,
+                             &refund->lines_known);
+}
+
+static int read_lists(struct facts *facts, struct fact_snapshot *snapshot,
+                      const struct json_object *root)
+{
+    struct json_object *lines = shop_json_array(root, "line_items");
+    for (size_t i = 0; i < json_object_array_length(lines); i++)
+        if (read_line(facts, snapshot, json_object_array_get_idx(lines, i)))
+            return -1;
+    snapshot->lines_known = true;
+    struct json_object *refunds = shop_json_array(root, "refunds");
+    for (size_t i = 0; refunds && i < json_object_array_length(refunds); i++)
+        if (read_listed_refund(facts, snapshot, json_object_array_get_idx(refunds, i)))
+            return -1;
+    snapshot->lists_refunds = refunds != NULL;
+    return 0;
+}
+
+/* The order's own address, else the one to contact, else the customer's: any of them may be null.
+ */
+static void read_address(struct fact_snapshot *snapshot, const struct json_object *root)
+{
+    const char *told[] = {
+        shop_json_text(root, "email"),
+        shop_json_text(root, "contact_email"),
+        shop_json_text(shop_json_object(root, "customer"), "email"),
+    };
+    for (size_t i = 0; i < 3 && snapshot->address_state == ADDRESS_ABSENT; i++)
+        evidence_set_address(snapshot, told[i]);
+}
+
+/* Test orders and live ones never mix; an order that does not say is taken as it is. */
+static bool is_wrong_mode(const struct settings_source *source, const struct json_object *root)
+{
+    struct json_object *test = shop_json_member(root, "test");
+    return json_object_is_type(test, json_type_boolean) &&
+           json_object_get_boolean(test) == source->live;
+}
+
+static void read_order(const struct settings_source *source, const struct json_object *root,
+                       int64_t received_at, struct facts *facts)
+{
+    char *id;
+    int64_t updated;
+    if (is_wrong_mode(source, root)) {
+        facts_set_aside(facts, SET_ASIDE_WRONG_MODE,
+                        source->live ? "it is a test order, and this source has live = true"
+                                     : "it is a live order, and this source has live = false");
+        return;
+    }
+    if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &id))
+        return;
+    struct fact_snapshot *snapshot = fact_order_snapshot(facts_add_order(facts, id, strlen(id)));
+    free(id);
+    if (read_status(facts, snapshot, root) || shop_take_time(facts, root, "updated_at", &updated) ||
+        shop_take_amount(facts, root, "total_price", -1, &snapshot->total) ||
+        read_lists(facts, snapshot, root))
+        return;
+    if (updated == TIME_NONE) {
+        facts_set_aside(facts, SET_ASIDE_MALFORMED, "`updated_at` is missing");
+        return;
+    }
+    evidence_set_time(snapshot, updated, received_at);
+    snapshot->paid_at = evidence_time(snapshot->paid_at, received_at);
+    snapshot->refunded_total = -1;
+    read_address(snapshot, root);
+    evidence_find_reference(snapshot, shop_json_array(root, "note_attributes"), "name", "value");
+}
+
+/* The order that `order_id` names, for evidence that comes without its order. */
+static struct fact_order *take_order(struct facts *facts, const struct json_object *holder)
+{
+    char *id;
+    if (shop_take_id(facts, holder, "order_id", LIMIT_ORDER_ID, &id))
+        return NULL;
+    struct fact_order *order = facts_add_order(facts, id, strlen(id));
+    free(id);
+    return order;
+}
+
+static void read_refund(const struct json_object *root, int64_t received_at, struct facts *facts)
+{
+    struct fact_order *order = take_order(facts, root);
+    if (!order)
+        return;
+    struct fact_refund *refund = fact_add_refund(order);
+    int64_t processed, created;
+    if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &refund->id) ||
+        shop_take_time(facts, root, "processed_at", &processed) ||
+        shop_take_time(facts, root, "created_at", &created) ||
+        read_refund_amount(facts, root, &refund->amount) ||
+        read_refund_lines(facts, root, &refund->lines, &refund->line_count, &refund->lines_known))
+        return;
+    /* A shop may date the processing back, as imports do; the record itself it cannot. */
+    int64_t told = processed > created ? processed : created;
+    refund->time = told == TIME_NONE ? received_at : evidence_time(told, received_at);
+    refund->state = REFUND_DONE;
+}
+
+/* One step of a dispute. Where only a day is told its end counts, so that how a dispute ended does
+ * not lose against what happened earlier that day. */
+static int take_step_time(struct facts *facts, const struct json_object *root, const char *key,
+                          int64_t *time)
+{
+    const char *text = shop_json_text(root, key);
+    char moment[] = "YYYY-MM-DDT23:59:59Z";
+    if (!text || strlen(text) != strlen("YYYY-MM-DD"))
+        return shop_take_time(facts, root, key, time);
+    memcpy(moment, text, strlen(text));
+    if (clock_parse(moment, strlen(moment), time) == 0)
+        return 0;
+    facts_set_aside(facts, SET_ASIDE_MALFORMED, "`%s` is not a time", key);
+    return -1;
+}
+
+/* The latest time that a dispute tells: each step of it adds one. */
+static int take_dispute_time(struct facts *facts, const struct json_object *root,
+                             int64_t received_at, int64_t *out)
+{
+    static const char *const steps[] = {"initiated_at", "evidence_sent_on", "finalized_on"};
+    int64_t latest = TIME_NONE;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        int64_t time;
+        if (take_step_time(facts, root, steps[i], &time))
+            return -1;
+        latest = time > latest ? time : latest;
+    }
+    *out = latest == TIME_NONE ? received_at : evidence_time(latest, received_at);
+    return 0;
+}
+
+static int take_dispute_state(struct facts *facts, const struct json_object *root,
+                              enum dispute_state *state)
+{
+    const char *status = shop_json_text(root, "status");
+    if (strcmp(shop_json_text(root, "type"), "inquiry") == 0) {
+        *state = DISPUTE_INQUIRY;
+        return 0;
+    }
+    for (size_t i = 0; i < sizeof(chargebacks) / sizeof(chargebacks[0]); i++)
+        if (strcmp(chargebacks[i].name, status) == 0) {
+            *state = chargebacks[i].state;
+            return 0;
+        }
+    facts_set_aside(facts, SET_ASIDE_MALFORMED, "`status` is none that this version knows");
+    return -1;
+}
+
+static void read_dispute(const struct json_object *root, int64_t received_at, struct facts *facts)
+{
+    if (!shop_json_member(root, "order_id")) {
+        facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER, "the dispute belongs to no order");
+        return;
+    }
+    struct fact_order *order = take_order(facts, root);
+    if (!order)
+        return;
+    struct fact_dispute *dispute = fact_add_dispute(order);
+    if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &dispute->id) ||
+        take_dispute_state(facts, root, &dispute->state) ||
+        take_dispute_time(facts, root, received_at, &dispute->time))
+        return;
+}
+
+static bool is_dispute(const struct json_object *root)
+{
+    const char *type = shop_json_text(root, "type");
+    return shop_json_has(root, "order_id") && shop_json_text(root, "status") && type &&
+           (strcmp(type, "chargeback") == 0 || strcmp(type, "inquiry") == 0);
+}
+
+static void read_hint(const struct json_object *holder, const char *key, struct facts *facts)
+{
+    char *id;
+    if (shop_take_id(facts, holder, key, LIMIT_ORDER_ID, &id))
+        return;
+    facts_add_order(facts, id, strlen(id))->hint = true;
+    free(id);
+}
+
+/* The topic is not signed, so the body's shape says what it is. */
+static void read_delivery(const struct settings_source *source, const char *body, size_t len,
+                          int64_t received_at, struct facts *facts)
+{
+    struct json_object *root = shop_json_read_object(body, len, facts);
+    if (!root)
+        return;
+    struct json_object *edit = shop_json_object(root, "order_edit");
+    if (edit)
+        read_hint(edit, "order_id", facts);
+    else if (shop_json_is_only_id(root))
+        read_hint(root, "id", facts);
+    else if (shop_json_has(root, "order_id") && shop_json_array(root, "refund_line_items"))
+        read_refund(root, received_at, facts);
+    else if (is_dispute(root))
+        read_dispute(root, received_at, facts);
+    else if (shop_json_has(root, "id") && shop_json_has(root, "financial_status") &&
+             shop_json_array(root, "line_items"))
+        read_order(source, root, received_at, facts);
+    else
+        facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER,
+                        "the body is no order, refund or dispute of Shopify");
+    json_object_put(root);
+}
+
+static void sign(const struct settings_source *source, const char *id, int64_t now,
+                 const char *body, size_t len, struct buf *headers)
+{
+    (void)id;
+    (void)now;
+    signature_sign_body(source, body, len, headers);
+}
+
+/* Shopify's API is not asked yet: orders and refunds arrive whole. */
+const struct shop_adapter shop_shopify = {
+    .provider = PROVIDER_SHOPIFY,
+    .verify = signature_verify_body,
+    .read = read_delivery,
+    .sign = sign,
+};

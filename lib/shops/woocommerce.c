@@ -1,0 +1,232 @@
+#include "shops/woocommerce.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/limits.h"
+#include "base/text.h"
+#include "shops/evidence.h"
+#include "shops/json.h"
+#include "shops/signature.h"
+
+#define PING_PREFIX "webhook_id="
+
+/*
+ * The ping that WooCommerce posts when a webhook is saved: unsigned, a form, `webhook_id=` and
+ * digits and nothing else. It is answered and has no effect.
+ */
+static bool is_ping(const struct shop_delivery *delivery)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    size_t prefix = strlen(PING_PREFIX);
+    int64_t webhook_id;
+    if (signature_has_header(delivery, "X-WC-Webhook-Signature") || delivery->len <= prefix ||
+        memcmp(delivery->body, PING_PREFIX, prefix) != 0 ||
+        text_to_int(delivery->body + prefix, delivery->len - prefix, &webhook_id))
+        return false;
+    const struct http_header *type = signature_header(delivery, "Content-Type");
+    if (!type)
+        return !signature_has_header(delivery, "Content-Type");
+    size_t len = strlen(form);
+    return type->value_len >= len && strncasecmp(type->value, form, len) == 0 &&
+           (type->value_len == len || type->value[len] == ';' || type->value[len] == ' ');
+}
+
+static enum shop_verdict verify(const struct settings_source *source,
+                                const struct shop_delivery *delivery, struct shop_receipt *receipt)
+{
+    return is_ping(delivery) ? SHOP_PING : signature_verify_body(source, delivery, receipt);
+}
+
+/* What a status means for access. A shop may add its own: those count as paid once a date says so.
+ */
+static const struct {
+    const char *name;
+    enum order_status status;
+} statuses[] = {
+    {"processing", ORDER_PAID},     {"completed", ORDER_PAID},  {"refunded", ORDER_REFUNDED},
+    {"cancelled", ORDER_CANCELLED}, {"trash", ORDER_CANCELLED}, {"pending", ORDER_PENDING},
+    {"on-hold", ORDER_PENDING},     {"failed", ORDER_PENDING},  {"checkout-draft", ORDER_PENDING},
+    {"auto-draft", ORDER_PENDING},
+};
+
+static enum order_status status_of(const char *name, int64_t paid_at)
+{
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++)
+        if (strcmp(statuses[i].name, name) == 0)
+            return statuses[i].status;
+    return paid_at == TIME_NONE ? ORDER_PENDING : ORDER_PAID;
+}
+
+static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
+                     const struct json_object *item)
+{
+    struct fact_line line = {0};
+    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &line.id) ||
+        shop_take_optional_id(facts, item, "product_id", LIMIT_SELECTOR, &line.product) ||
+        shop_take_optional_id(facts, item, "variation_id", LIMIT_SELECTOR, &line.variant) ||
+        shop_take_selector(facts, item, "sku", &line.sku) ||
+        shop_take_quantity(facts, item, "quantity", 1, &line.quantity)) {
+        free(line.id);
+        free(line.product);
+        free(line.variant);
+        free(line.sku);
+        return -1;
+    }
+    return evidence_add_line(facts, snapshot, &line);
+}
+
+/* An order lists its refunds by id and (negative) amount; what they gave back stands elsewhere. */
+static int read_listed_refund(struct facts *facts, struct fact_snapshot *snapshot,
+                              const struct json_object *item)
+{
+    char *id;
+    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &id))
+        return -1;
+    struct fact_listed_refund *refund = evidence_add_listed_refund(facts, snapshot, id);
+    return refund ? shop_take_amount(facts, item, "total", 0, &refund->amount) : -1;
+}
+
+static int read_lists(struct facts *facts, struct fact_snapshot *snapshot,
+                      const struct json_object *root)
+{
+    struct json_object *lines = shop_json_array(root, "line_items");
+    for (size_t i = 0; i < json_object_array_length(lines); i++)
+        if (read_line(facts, snapshot, json_object_array_get_idx(lines, i)))
+            return -1;
+    snapshot->lines_known = true;
+    struct json_object *refunds = shop_json_array(root, "refunds");
+    for (size_t i = 0; refunds && i < json_object_array_length(refunds); i++)
+        if (read_listed_refund(facts, snapshot, json_object_array_get_idx(refunds, i)))
+            return -1;
+    snapshot->lists_refunds = refunds != NULL;
+    return 0;
+}
+
+/* Whether the shop's privacy tool has been at the order. */
+static bool is_anonymised(struct json_object *meta)
+{
+    for (size_t i = 0; meta && i < json_object_array_length(meta); i++) {
+        const struct json_object *entry = json_object_array_get_idx(meta, i);
+        const char *key = shop_json_text(entry, "key");
+        const char *value = shop_json_text(entry, "value");
+        if (key && value && strcmp(key, "_anonymized") == 0 && strcmp(value, "yes") == 0)
+            return true;
+    }
+    return false;
+}
+
+static void read_buyer(struct fact_snapshot *snapshot, const struct json_object *root)
+{
+    struct json_object *meta = shop_json_array(root, "meta_data");
+    if (is_anonymised(meta))
+        snapshot->address_state = ADDRESS_ERASED;
+    else
+        evidence_set_address(snapshot, shop_json_text(shop_json_object(root, "billing"), "email"));
+    evidence_find_reference(snapshot, meta, "key", "value");
+}
+
+bool woocommerce_is_order(const struct json_object *root, const char **why)
+{
+    const char *type = shop_json_text(root, "type");
+    *why = NULL;
+    if (type && strcmp(type, "shop_order") != 0)
+        *why = "it is another kind of record that looks like an order";
+    else if (shop_json_has(root, "billing_period"))
+        *why = "it is a subscription, not an order";
+    else if (!shop_json_has(root, "id") || !shop_json_text(root, "status") ||
+             !shop_json_array(root, "line_items"))
+        *why = "it has no id, status and line_items";
+    return *why == NULL;
+}
+
+void woocommerce_read_order(const struct json_object *root, struct woocommerce_origin origin,
+                            struct facts *facts)
+{
+    char *id;
+    int64_t modified;
+    if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &id))
+        return;
+    struct fact_snapshot *snapshot = fact_order_snapshot(facts_add_order(facts, id, strlen(id)));
+    free(id);
+    if (shop_take_time(facts, root, "date_modified_gmt", &modified) ||
+        shop_take_time(facts, root, "date_paid_gmt", &snapshot->paid_at) ||
+        shop_take_amount(facts, root, "total", -1, &snapshot->total) ||
+        read_lists(facts, snapshot, root))
+        return;
+    if (modified == TIME_NONE) {
+        facts_set_aside(facts, SET_ASIDE_MALFORMED, "`date_modified_gmt` is missing");
+        return;
+    }
+    evidence_set_time(snapshot, modified, origin.received_at);
+    snapshot->paid_at = evidence_time(snapshot->paid_at, origin.received_at);
+    snapshot->from_api = origin.from_api;
+    snapshot->read_at = origin.from_api ? origin.received_at : 0;
+    snapshot->status = status_of(shop_json_text(root, "status"), snapshot->paid_at);
+    snapshot->refunded_total = -1;
+    read_buyer(snapshot, root);
+}
+
+/* WooCommerce signs its own errors too: when the webhook's owner may not see the order, this is
+ * what arrives in its place. */
+static bool is_error(const struct json_object *root)
+{
+    return shop_json_text(root, "code") && !shop_json_has(root, "id");
+}
+
+static void set_aside_error(const struct json_object *root, struct facts *facts)
+{
+    const char *code = shop_json_text(root, "code");
+    bool plain =
+        strlen(code) <= 64 && strspn(code, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(code);
+    facts_set_aside(facts, SET_ASIDE_SOURCE_MISCONFIGURED,
+                    "the shop signed an error (%s) in place of the order: give the webhook an "
+                    "owner who may read orders, then resync",
+                    plain ? code : "without a plain code");
+}
+
+static void read_delivery(const struct settings_source *source, const char *body, size_t len,
+                          int64_t received_at, struct facts *facts)
+{
+    (void)source;
+    struct json_object *root = shop_json_read_object(body, len, facts);
+    const char *why;
+    char *id;
+    if (!root)
+        return;
+    if (is_error(root)) {
+        set_aside_error(root, facts);
+    } else if (shop_json_is_only_id(root)) {
+        /* Trash and deletion tell no more than this. */
+        if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &id) == 0) {
+            facts_add_order(facts, id, strlen(id))->hint = true;
+            free(id);
+        }
+    } else if (!woocommerce_is_order(root, &why)) {
+        facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER, "the body is no order: %s", why);
+    } else {
+        woocommerce_read_order(
+            root, (struct woocommerce_origin){.received_at = received_at, .from_api = false},
+            facts);
+    }
+    json_object_put(root);
+}
+
+static void sign(const struct settings_source *source, const char *id, int64_t now,
+                 const char *body, size_t len, struct buf *headers)
+{
+    (void)id;
+    (void)now;
+    signature_sign_body(source, body, len, headers);
+}
+
+const struct shop_adapter shop_woocommerce = {
+    .provider = PROVIDER_WOOCOMMERCE,
+    .verify = verify,
+    .read = read_delivery,
+    .fetch_order = woocommerce_fetch_order,
+    .fetch_refunds = woocommerce_fetch_refunds,
+    .read_answer = woocommerce_read_answer,
+    .sign = sign,
+};

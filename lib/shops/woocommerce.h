@@ -1,0 +1,33 @@
+/*
+ * WooCommerce in two files, private to this room: woocommerce.c verifies and reads deliveries,
+ * woocommerce_api.c asks REST v3 and reads its answers. An order has one shape in both.
+ */
+#ifndef SHOPS_WOOCOMMERCE_H
+#define SHOPS_WOOCOMMERCE_H
+
+#include <json-c/json.h>
+
+#include "shops/shop.h"
+
+/* Where a snapshot comes from: what its time is held against, and whether it is a read. */
+struct woocommerce_origin {
+    int64_t received_at; /* or the answer's Date */
+    bool from_api;
+};
+
+/* Whether the object is an order at all; if not, *why is a sentence. */
+bool woocommerce_is_order(const struct json_object *root, const char **why);
+/* Adds an order and its snapshot; a fault sets `facts` aside as malformed. */
+void woocommerce_read_order(const struct json_object *root, struct woocommerce_origin origin,
+                            struct facts *facts);
+
+int woocommerce_fetch_order(const struct settings_source *source, const char *order_id,
+                            struct shop_fetch *out);
+int woocommerce_fetch_refunds(const struct settings_source *source, const char *order_id,
+                              struct shop_fetch *out);
+enum shop_answer_verdict woocommerce_read_answer(const struct settings_source *source,
+                                                 const struct shop_fetch *fetch,
+                                                 const struct shop_answer *answer,
+                                                 struct facts *out, struct buf *detail);
+
+#endif
