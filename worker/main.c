@@ -246,7 +246,8 @@ static int work(struct worker *worker, bool once)
         result = run_round(worker, &round);
         if (result != DB_OK) {
             log_error("worker", "database", LOG_S("error", db_error(worker->db)));
-            if (once)
+            /* A statement that lost against another worker's is the next round's work. */
+            if (once && (result != DB_RETRY || failures >= LIMIT_DB_TRIES))
                 return EXIT_FAILED;
             idle(worker, (int)(backoff_delay(TIME_SECOND / 4, 5 * TIME_SECOND, failures++,
                                              (uint32_t)clock_now()) /

@@ -365,13 +365,23 @@ enum db_result inbox_finish(struct db *db, const char *owner, int64_t now,
     return result;
 }
 
-enum db_result inbox_release(struct db *db, const char *owner)
+/* Gives back what the owner still holds, as if it had never been leased. */
+static enum db_result release_body(struct db *db, void *arg)
 {
     return db_execute(db,
                       "UPDATE delivery SET state = 'pending', due_at = leased_at,"
                       " lease_owner = NULL, attempts = attempts - 1"
                       " WHERE state = 'leased' AND lease_owner = ?",
-                      (struct db_value[]){db_text(owner)}, 1);
+                      (struct db_value[]){db_text(arg)}, 1);
+}
+
+/* It looks through what all workers have leased, and so can deadlock with those still at work. */
+enum db_result inbox_release(struct db *db, const char *owner)
+{
+    char name[64];
+
+    snprintf(name, sizeof(name), "%s", owner);
+    return db_transaction(db, release_body, name);
 }
 
 enum db_result inbox_next_due(struct db *db, int64_t *due_at)

@@ -1,10 +1,11 @@
 """The catalogue: read strictly, judged before it comes into force, kept in versions."""
 
 import json
+import subprocess
 import unittest
 
 from mariadb import MariaDB
-from programs import SOURCE, Deployment
+from programs import SOURCE, Deployment, program_path
 
 CATALOGUE = {
     "entitlements": {"icons-pro": {"name": "Icon pack Pro"}, "extra-boards": {}},
@@ -64,7 +65,7 @@ TEXTS = [
     ("{'entitlements': {}, 'products': []}", r"expected JSON"),
     ('{"entitlements": {}, "products": [],}', r"expected JSON"),
     ('{"entitlements": {}, "products": [1,]}', r"expected JSON"),
-    ('{"entitlements": {}, "products": [NaN]}', r"expected JSON"),
+    ('{"entitlements": {}, "products": [NaN]}', r"expected JSON|double, expected an object"),
     ('{"entitlements": {"a": {"name": "tab\there"}}, "products": []}', r"control character|expected JSON"),
     ('{"entitlements": {}, "products": [] /* no */}', r"expected JSON"),
     ('{"entitlements": {}, "products": []}\0', r"NUL byte"),
@@ -90,26 +91,26 @@ class Catalogue(unittest.TestCase):
         cls.addClassCleanup(cls.server.close)
 
     def setUp(self):
-        self.run = self.enterContext(Deployment(self.server, SOURCES, {"billing.secret": "whsec_x\n"}))
-        self.run.migrate()
+        self.site = self.enterContext(Deployment(self.server, SOURCES, {"billing.secret": "whsec_x\n"}))
+        self.site.migrate()
 
     def apply(self, catalogue, *options, expected=0):
         text = catalogue if isinstance(catalogue, str) else json.dumps(catalogue)
-        path = self.run.write("c.json", text)
-        return self.run.ctl("catalog", "apply", path, *options, expected=expected)
+        path = self.site.write("c.json", text)
+        return self.site.ctl("catalog", "apply", path, *options, expected=expected)
 
     def sold(self, *orders):
-        webhook = self.run.start_webhook()
+        webhook = self.site.start_webhook()
         for one in orders:
-            self.run.deliver_woocommerce(one)
-        self.run.stop_program(webhook)
-        self.run.worker_once()
+            self.site.deliver_woocommerce(one)
+        self.site.stop_program(webhook)
+        self.site.worker_once()
 
     def versions(self):
-        return int(self.run.sql("SELECT COUNT(*) FROM catalogue_version"))
+        return int(self.site.sql("SELECT COUNT(*) FROM catalogue_version"))
 
     def test_bad_rules(self):
-        self.run.configure({"source billing": {"provider": "stripe"}})
+        self.site.configure({"source billing": {"provider": "stripe"}})
         for change, pattern in RULES:
             with self.subTest(change):
                 catalogue = json.loads(json.dumps(CATALOGUE))
@@ -129,11 +130,11 @@ class Catalogue(unittest.TestCase):
         self.assertEqual(self.versions(), 0)
 
     def test_bytes_that_are_no_text(self):
-        path = self.run.path("c.json")
+        path = self.site.path("c.json")
         with open(path, "wb") as file:
             file.write(b'{"entitlements": {"a": {"name": "\xff\xfe"}}, "products": []}')
-        self.assertIn("expected JSON", self.run.ctl("catalog", "apply", path, expected=1).stderr)
-        self.run.ctl("catalog", "apply", self.run.path("nowhere.json"), expected=1)
+        self.assertIn("expected JSON", self.site.ctl("catalog", "apply", path, expected=1).stderr)
+        self.site.ctl("catalog", "apply", self.site.path("nowhere.json"), expected=1)
 
     def test_every_fault_is_told(self):
         catalogue = json.loads(json.dumps(CATALOGUE))
@@ -157,21 +158,37 @@ class Catalogue(unittest.TestCase):
         self.assertEqual(told["version"], 2)
         self.assertEqual([(row["change"], row["kind"]) for row in told["difference"]],
                          [("renamed", "entitlement"), ("-", "rule")])
-        self.assertEqual(json.loads(self.run.ctl("catalog", "show").stdout), changed)
-        self.assertEqual(json.loads(self.run.ctl("catalog", "show", "1").stdout), CATALOGUE)
-        self.run.ctl("catalog", "rollback")
-        shown = self.run.ctl_json("catalog", "show")
+        self.assertEqual(json.loads(self.site.ctl("catalog", "show").stdout), changed)
+        self.assertEqual(json.loads(self.site.ctl("catalog", "show", "1").stdout), CATALOGUE)
+        self.site.ctl("catalog", "rollback")
+        shown = self.site.ctl_json("catalog", "show")
         self.assertEqual((shown["version"], shown["catalogue"]), (3, CATALOGUE))
-        self.run.ctl("catalog", "rollback", "2")
-        self.assertEqual(self.run.ctl_json("catalog", "show")["catalogue"], changed)
-        self.run.ctl("catalog", "rollback", "9", expected=1)
-        self.run.ctl("catalog", "show", "9", expected=1)
-        self.run.ctl("catalog", "show", "zero", expected=2)
-        self.run.ctl("catalog", "apply", "x", "--max-revoke", "101", expected=1)
+        self.site.ctl("catalog", "rollback", "2")
+        self.assertEqual(self.site.ctl_json("catalog", "show")["catalogue"], changed)
+        self.site.ctl("catalog", "rollback", "9", expected=1)
+        self.site.ctl("catalog", "show", "9", expected=1)
+        self.site.ctl("catalog", "show", "zero", expected=2)
+        self.site.ctl("catalog", "apply", "x", "--max-revoke", "101", expected=1)
+
+    def test_operators_who_apply_at_the_same_moment(self):
+        """Each text becomes a version of its own, judged against the one before it."""
+        running = []
+        for number in range(4):
+            path = self.site.write(f"c{number}.json", json.dumps({"entitlements": {f"k{number}": {}},
+                                                                 "products": []}))
+            running.append(subprocess.Popen(
+                [program_path("purchasectl"), "--config", self.site.config, "catalog", "apply", path],
+                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True))
+        for program in running:
+            _, complaint = program.communicate(timeout=60)
+            self.assertTrue(program.returncode == 0 or "other operators" in complaint, complaint)
+        done = sum(program.returncode == 0 for program in running)
+        self.assertGreaterEqual(done, 1)
+        self.assertEqual(self.site.sql("SELECT MAX(version), COUNT(*) FROM catalogue_version"), f"{done}\t{done}\n")
 
     def test_a_fresh_database_has_nothing_to_show_or_take_back(self):
-        self.run.ctl("catalog", "show", expected=1)
-        self.run.ctl("catalog", "rollback", expected=1)
+        self.site.ctl("catalog", "show", expected=1)
+        self.site.ctl("catalog", "rollback", expected=1)
 
     def test_who_gains_and_who_loses(self):
         self.apply(CATALOGUE)
@@ -181,7 +198,7 @@ class Catalogue(unittest.TestCase):
         told = json.loads(self.apply(wider, "--json").stdout)
         self.assertEqual(told["keys"], [{"key": "extra-boards", "gain": 2, "lose": 0}])
         self.assertEqual((told["orders"], told["entitled_buyers"]), (12, 10))
-        self.run.worker_once()
+        self.site.worker_once()
 
         narrower = json.loads(json.dumps(wider))
         narrower["products"] = narrower["products"][1:]
@@ -194,9 +211,9 @@ class Catalogue(unittest.TestCase):
         self.assertEqual(self.versions(), 2)
         self.apply(narrower, "--max-revoke", "83", expected=1)  # 10 of 12 are 83.3 %
         self.apply(narrower, "--max-revoke", "83.4")
-        self.run.worker_once()
-        self.assertEqual(self.run.sql("SELECT COUNT(*) FROM contribution WHERE state = 'active'"), "2\n")
-        self.run.ctl("rebuild", "--check")
+        self.site.worker_once()
+        self.assertEqual(self.site.sql("SELECT COUNT(*) FROM contribution WHERE state = 'active'"), "2\n")
+        self.site.ctl("rebuild", "--check")
 
     def test_a_single_buyer_may_lose_without_more_ado(self):
         self.apply(CATALOGUE)
@@ -212,7 +229,7 @@ class Catalogue(unittest.TestCase):
         both["products"].append({"source": SOURCE, "sku": "ALT", "grants": ["icons-pro"]})
         told = json.loads(self.apply(both, "--json").stdout)
         self.assertEqual(told["keys"], [])
-        self.run.worker_once()
+        self.site.worker_once()
         other = json.loads(json.dumps(both))
         other["products"].pop(0)
         told = json.loads(self.apply(other, "--json").stdout)
