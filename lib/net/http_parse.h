@@ -1,13 +1,16 @@
 /*
  * HTTP/1.1 (RFC 9112) read strictly, as pure functions over bytes. What two parsers could read
- * differently is refused, each refusal with the name of its rule (docs/http-api.md lists them):
+ * differently is refused, each refusal with the name of its rule (docs/http-rules.md lists them):
  *
- *   request  = method SP target SP "HTTP/1." ("0" | "1") CRLF *( name ":" OWS value OWS CRLF ) CRLF
- *   method   = 1*tchar, at most 16      target = "/" *(VCHAR), origin-form only (and "*" for
- * OPTIONS) name     = 1*tchar                  value  = *( VCHAR | obs-text | SP | HTAB ), no
- * folding Host: exactly once in 1.1           Content-Length: at most once, 1*18DIGIT, not with
- * Transfer-Encoding Transfer-Encoding: at most once, exactly "chunked", 1.1 only chunk-size =
- * 1*8HEXDIG
+ *   request = method SP target SP "HTTP/1." ("0" | "1") CRLF *( name ":" OWS value OWS CRLF ) CRLF
+ *   method  = 1*16tchar
+ *   target  = "/" *( VCHAR but "#" ), origin-form only (and "*" for OPTIONS)
+ *   name    = 1*tchar
+ *   value   = *( VCHAR | obs-text | SP | HTAB ), no folding
+ *   Host: exactly once in 1.1, at most once in 1.0; a name or an address, and a port
+ *   Content-Length: at most once, 1*18DIGIT, not with Transfer-Encoding
+ *   Transfer-Encoding: at most once, exactly "chunked", in 1.1 only
+ *   chunk-size = 1*8HEXDIG
  */
 #ifndef NET_HTTP_PARSE_H
 #define NET_HTTP_PARSE_H
@@ -45,7 +48,9 @@ enum http_verdict { HTTP_MORE, HTTP_DONE, HTTP_REFUSED };
 /*
  * Reads a request head. HTTP_DONE: *used bytes were the head, `out` borrows from `bytes`.
  * HTTP_REFUSED: *rule names the broken rule and *status what to answer (400; 431 too large; 501 no
- * such coding; 505; 417). A leading CRLF is skipped (RFC 9112 2.2). Never reads past `len`.
+ * such coding; 505; 417). One leading CRLF is skipped (RFC 9112 2.2). Never reads past `len`. A
+ * prefix of an input is told HTTP_MORE or what the whole is told. A head is worth reading again
+ * only when another LF has come.
  */
 enum http_verdict http_parse_head(const char *bytes, size_t len, struct http_head *out,
                                   size_t *used, const char **rule, int *status);

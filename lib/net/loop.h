@@ -21,7 +21,8 @@ void loop_run(struct loop *loop); /* until loop_stop() */
 void loop_turn(struct loop *loop, int wait_ms);
 void loop_stop(struct loop *loop); /* after the current turn */
 
-/* A timer that is not set. Setting it again replaces what was set; once = false repeats. */
+/* A timer that is not set. Setting it again replaces what was set; once = false repeats. It is
+ * exact to a tick of the kernel's coarse clock (up to 10 ms, either way). */
 struct loop_timer *loop_timer_new(struct loop *loop, loop_callback *callback, void *arg);
 void loop_timer_set(struct loop_timer *timer, int64_t delay_us, bool once);
 void loop_timer_clear(struct loop_timer *timer);
