@@ -15,9 +15,10 @@ void news_add(struct news_list *list, uint32_t source_id, const struct facts *fa
 {
     for (size_t i = 0; i < facts->order_count; i++) {
         struct order_news *news;
+        const struct fact_order *order = &facts->orders[i];
 
-        if (facts->orders[i].snapshot == NULL && facts->orders[i].refund_count == 0 &&
-            facts->orders[i].dispute_count == 0)
+        if (order->snapshot == NULL && order->subscription == NULL && order->refund_count == 0 &&
+            order->dispute_count == 0 && order->alias_count == 0)
             continue; /* a bare hint says nothing of its own */
         list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
         news = &list->items[list->count++];

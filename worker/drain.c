@@ -16,6 +16,10 @@
 #include "store/inbox.h"
 #include "worker.h"
 
+/* Answers may lack something too (a refund's payment, whose order's buyer is asked for): rounds of
+ * calls. */
+#define FETCH_ROUNDS 4
+
 /* One leased delivery on its way. */
 struct job {
     struct inbox_item item;
@@ -102,60 +106,75 @@ static void fetches_free(struct fetches *fetches)
     xfree(fetches->jobs);
 }
 
-/* Hints want the order itself; without a way to ask for it they have no effect of their own. */
-static void want_hinted(struct job *job, struct fetches *fetches)
+/* Whether a need was met before: the lines of a refund never change, so they are asked for once. */
+static enum db_result need_met(struct worker *worker, const struct job *job,
+                               const struct fact_order *order, const struct fact_need *need,
+                               bool *met)
 {
-    for (size_t o = 0; o < job->facts.order_count; o++) {
-        const struct fact_order *order = &job->facts.orders[o];
-
-        if (!order->hint)
-            continue;
-        if (shop_has_api(job->source)) {
-            if (shop_fetch_order(job->source, order->id, fetches_add(fetches, job)) == 0)
-                continue;
-            fetches_drop_last(fetches);
-        }
-        job_set_aside(job, SET_ASIDE_NEEDS_API_KEY,
-                      "it says only that an order changed: set api_url and api_key_file");
-    }
+    *met = false;
+    if (need->kind != NEED_REFUNDS)
+        return DB_OK;
+    return orders_refunds_told(worker->db, job->item.source_id, order, met);
 }
 
-/* Asks for the lines of refunds that an order lists without them, unless they are known. */
-static enum db_result want_refunds(struct worker *worker, struct job *job,
-                                   const struct facts *facts, struct fetches *fetches)
+/* Plans the call that answers a need. What is essential and cannot be asked for is left to a
+ * person. */
+static void want(struct job *job, const struct fact_order *order, const struct fact_need *need,
+                 struct fetches *fetches)
+{
+    char detail[256];
+
+    if (shop_has_api(job->source)) {
+        if (shop_fetch_for(job->source, order->id, need, fetches_add(fetches, job)) == 0)
+            return;
+        fetches_drop_last(fetches);
+    }
+    if (!need->essential)
+        return;
+    if (shop_has_api(job->source))
+        snprintf(detail, sizeof(detail),
+                 "it does not tell the %s, and this shop has no call for it",
+                 fact_need_name(need->kind));
+    else
+        snprintf(detail, sizeof(detail), "it does not tell the %s: set api_url and api_key_file",
+                 fact_need_name(need->kind));
+    job_set_aside(job, SET_ASIDE_NEEDS_API_KEY, detail);
+}
+
+/* Plans what the evidence of one job lacks. */
+static enum db_result plan_facts(struct worker *worker, struct job *job, const struct facts *facts,
+                                 struct fetches *fetches)
 {
     for (size_t o = 0; o < facts->order_count; o++) {
         const struct fact_order *order = &facts->orders[o];
-        enum db_result result;
-        bool told;
 
-        if (!shop_has_api(job->source) || !shop_wants_refunds(job->source, order))
-            continue;
-        result = orders_refunds_told(worker->db, job->item.source_id, order, &told);
-        if (result != DB_OK)
-            return result;
-        if (!told && shop_fetch_refunds(job->source, order->id, fetches_add(fetches, job)) != 0)
-            fetches_drop_last(fetches);
+        for (size_t n = 0; n < order->need_count; n++) {
+            bool met;
+            enum db_result result = need_met(worker, job, order, &order->needs[n], &met);
+
+            if (result != DB_OK)
+                return result;
+            if (!met)
+                want(job, order, &order->needs[n], fetches);
+        }
     }
     return DB_OK;
 }
 
 /* What the deliveries themselves make it ask for. */
-static enum db_result plan_fetches(struct worker *worker, struct job *jobs, size_t count,
-                                   struct fetches *first)
+static enum db_result plan_deliveries(struct worker *worker, struct job *jobs, size_t count,
+                                      struct fetches *fetches)
 {
     for (size_t i = 0; i < count; i++) {
-        enum db_result result;
+        enum db_result result = DB_OK;
 
-        if (jobs[i].outcome.result != INBOX_DONE)
-            continue;
-        want_hinted(&jobs[i], first);
-        result = want_refunds(worker, &jobs[i], &jobs[i].facts, first);
+        if (jobs[i].outcome.result == INBOX_DONE)
+            result = plan_facts(worker, &jobs[i], &jobs[i].facts, fetches);
         if (result != DB_OK)
             return result;
     }
-    for (size_t i = 0; i < first->count; i++)
-        first->jobs[i]->waits = true;
+    for (size_t i = 0; i < fetches->count; i++)
+        fetches->jobs[i]->waits = true;
     return DB_OK;
 }
 
@@ -172,22 +191,20 @@ static void note_failures(const struct fetches *fetches)
     }
 }
 
-/* The calls that were planned, then those for the refund lines of the orders that they brought. */
-static enum db_result fetch_lacking(struct worker *worker, struct fetches *first,
-                                    struct fetches *second)
+/* Makes the calls of each round; what their answers lack is the next one's. */
+static enum db_result fetch_lacking(struct worker *worker, struct fetches rounds[FETCH_ROUNDS])
 {
-    fetch_all(worker, first->tasks, first->count);
-    note_failures(first);
-    for (size_t i = 0; i < first->count; i++) {
-        enum db_result result = DB_OK;
+    for (size_t r = 0; r < FETCH_ROUNDS && rounds[r].count > 0; r++) {
+        fetch_all(worker, rounds[r].tasks, rounds[r].count);
+        note_failures(&rounds[r]);
+        for (size_t i = 0; r + 1 < FETCH_ROUNDS && i < rounds[r].count; i++) {
+            enum db_result result =
+                plan_facts(worker, rounds[r].jobs[i], &rounds[r].tasks[i].facts, &rounds[r + 1]);
 
-        if (first->tasks[i].fetch.kind == SHOP_FETCH_ORDER)
-            result = want_refunds(worker, first->jobs[i], &first->tasks[i].facts, second);
-        if (result != DB_OK)
-            return result;
+            if (result != DB_OK)
+                return result;
+        }
     }
-    fetch_all(worker, second->tasks, second->count);
-    note_failures(second);
     return DB_OK;
 }
 
@@ -195,7 +212,7 @@ static enum db_result fetch_lacking(struct worker *worker, struct fetches *first
 struct portion {
     struct job **jobs;
     size_t count;
-    const struct fetches *answers[2];
+    const struct fetches *answers; /* FETCH_ROUNDS of them, or NULL */
 };
 
 static bool portion_has(const struct portion *portion, const struct job *job)
@@ -219,10 +236,10 @@ static enum db_result apply_portion(struct worker *worker, const struct portion 
         outcomes[i] = job->outcome;
         news_add(&news, job->item.source_id, &job->facts, job->item.id);
     }
-    for (size_t a = 0; a < 2; a++) {
-        const struct fetches *answers = portion->answers[a];
+    for (size_t r = 0; portion->answers != NULL && r < FETCH_ROUNDS; r++) {
+        const struct fetches *answers = &portion->answers[r];
 
-        for (size_t i = 0; answers != NULL && i < answers->count; i++) {
+        for (size_t i = 0; i < answers->count; i++) {
             const struct job *job = answers->jobs[i];
 
             if (portion_has(portion, job))
@@ -239,14 +256,14 @@ static enum db_result apply_portion(struct worker *worker, const struct portion 
 static enum db_result apply_alone(struct worker *worker, struct job *job,
                                   const struct portion *whole)
 {
-    struct portion alone = {&job, 1, {whole->answers[0], whole->answers[1]}};
+    struct portion alone = {&job, 1, whole->answers};
     enum db_result result = apply_portion(worker, &alone);
 
     if (result != DB_FAILED && result != DB_DUPLICATE)
         return result;
     facts_free(&job->facts);
     job_retry(job, "its facts could not be stored: see the worker's log", 0);
-    alone.answers[0] = alone.answers[1] = NULL;
+    alone.answers = NULL;
     return apply_portion(worker, &alone);
 }
 
@@ -301,9 +318,9 @@ static enum db_result count_results(struct worker *worker, const struct job *job
 
 /* Applies the jobs that wait for an answer, or those that do not. */
 static enum db_result apply_those(struct worker *worker, struct job *jobs, size_t count, bool waits,
-                                  const struct fetches *first, const struct fetches *second)
+                                  const struct fetches *answers)
 {
-    struct portion portion = {xcalloc(count, sizeof(struct job *)), 0, {first, second}};
+    struct portion portion = {xcalloc(count, sizeof(struct job *)), 0, answers};
     enum db_result result;
 
     for (size_t i = 0; i < count; i++) {
@@ -318,22 +335,22 @@ static enum db_result apply_those(struct worker *worker, struct job *jobs, size_
 /* Jobs that need nothing from a shop do not wait for those that do. */
 static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t count)
 {
-    struct fetches first = {0}, second = {0};
+    struct fetches rounds[FETCH_ROUNDS] = {0};
     enum db_result result;
 
     for (size_t i = 0; i < count; i++)
         job_read(worker, &jobs[i]);
-    result = plan_fetches(worker, jobs, count, &first);
+    result = plan_deliveries(worker, jobs, count, &rounds[0]);
     if (result == DB_OK)
-        result = apply_those(worker, jobs, count, false, NULL, NULL);
+        result = apply_those(worker, jobs, count, false, NULL);
     if (result == DB_OK)
-        result = fetch_lacking(worker, &first, &second);
+        result = fetch_lacking(worker, rounds);
     if (result == DB_OK)
-        result = apply_those(worker, jobs, count, true, &first, &second);
+        result = apply_those(worker, jobs, count, true, rounds);
     if (result == DB_OK)
         result = count_results(worker, jobs, count);
-    fetches_free(&first);
-    fetches_free(&second);
+    for (size_t r = 0; r < FETCH_ROUNDS; r++)
+        fetches_free(&rounds[r]);
     return result;
 }
 

@@ -64,7 +64,7 @@ static void task_answered(const struct http_answer *answer, void *arg)
 /* Sends one call, unless its shop is being left alone. */
 static void task_send(struct worker *worker, struct fetch_task *task)
 {
-    const char *headers[] = {"Accept: application/json", task->fetch.header, NULL};
+    const char *headers[] = {task->fetch.header, task->fetch.header2, NULL};
     struct http_call call = {.method = "GET",
                              .origin = task->source->api_url,
                              .target = task->fetch.target,

@@ -18,7 +18,7 @@
 
 struct reread {
     struct order_name *orders;
-    struct fetch_task *tasks, *refunds;
+    struct fetch_task *tasks, *more;
     size_t count;
 };
 
@@ -37,19 +37,19 @@ static void plan_orders(struct worker *worker, struct reread *reread)
     }
 }
 
-/* The lines of the refunds that the orders list. */
-static void plan_refunds(struct reread *reread)
+/* What the first answers lack: one more call for each order will do for what a re-read is made for.
+ */
+static void plan_more(struct reread *reread)
 {
     for (size_t i = 0; i < reread->count; i++) {
         const struct fetch_task *task = &reread->tasks[i];
+        const struct fact_order *order = &task->facts.orders[0];
 
         if (task->source == NULL || task->verdict != SHOP_ANSWER_READ ||
-            task->facts.order_count == 0 ||
-            !shop_wants_refunds(task->source, &task->facts.orders[0]))
+            task->facts.order_count == 0 || order->need_count == 0)
             continue;
-        if (shop_fetch_refunds(task->source, reread->orders[i].order_id,
-                               &reread->refunds[i].fetch) == 0)
-            reread->refunds[i].source = task->source;
+        if (shop_fetch_for(task->source, order->id, &order->needs[0], &reread->more[i].fetch) == 0)
+            reread->more[i].source = task->source;
     }
 }
 
@@ -78,7 +78,7 @@ static enum db_result reread_apply(struct worker *worker, const struct reread *r
 
     news_add(&news, reread->orders[i].source_id, &reread->tasks[i].facts,
              reread->orders[i].delivery_id);
-    news_add(&news, reread->orders[i].source_id, &reread->refunds[i].facts,
+    news_add(&news, reread->orders[i].source_id, &reread->more[i].facts,
              reread->orders[i].delivery_id);
     if (news.count > 0) {
         result = apply_news(worker, &news, NULL, 0);
@@ -97,13 +97,13 @@ static enum db_result reread_orders(struct worker *worker, struct reread *reread
 
     plan_orders(worker, reread);
     fetch_all(worker, reread->tasks, reread->count);
-    plan_refunds(reread);
-    fetch_all(worker, reread->refunds, reread->count);
+    plan_more(reread);
+    fetch_all(worker, reread->more, reread->count);
     for (size_t i = 0; i < reread->count && result == DB_OK; i++)
         result = reread_apply(worker, reread, i);
     for (size_t i = 0; i < reread->count; i++) {
         fetch_task_free(&reread->tasks[i]);
-        fetch_task_free(&reread->refunds[i]);
+        fetch_task_free(&reread->more[i]);
     }
     return result;
 }
@@ -111,8 +111,8 @@ static enum db_result reread_orders(struct worker *worker, struct reread *reread
 enum db_result reread_round(struct worker *worker, struct round *round)
 {
     struct order_name orders[REREAD_BATCH];
-    struct fetch_task tasks[REREAD_BATCH] = {0}, refunds[REREAD_BATCH] = {0};
-    struct reread reread = {orders, tasks, refunds, 0};
+    struct fetch_task tasks[REREAD_BATCH] = {0}, more[REREAD_BATCH] = {0};
+    struct reread reread = {orders, tasks, more, 0};
     enum db_result result =
         orders_claim_rereads(worker->db, clock_now(), orders, REREAD_BATCH, &reread.count);
 

@@ -67,6 +67,13 @@ static void free_order(struct fact_order *order)
     }
     for (size_t i = 0; i < order->dispute_count; i++)
         free(order->disputes[i].id);
+    for (size_t i = 0; i < order->alias_count; i++)
+        free(order->aliases[i]);
+    for (size_t i = 0; i < order->need_count; i++)
+        free(order->needs[i].object);
+    free(order->aliases);
+    free(order->needs);
+    free(order->subscription);
     free(order->refunds);
     free(order->disputes);
     free(order->id);
@@ -132,6 +139,57 @@ struct fact_refund *fact_add_refund(struct fact_order *order)
 {
     order->refunds = grow(order->refunds, order->refund_count, sizeof(*order->refunds));
     return &order->refunds[order->refund_count++];
+}
+
+const char *fact_need_name(enum fact_need_kind kind)
+{
+    static const char *const names[] = {
+        [NEED_ORDER] = "order",     [NEED_REFUNDS] = "refunds", [NEED_LINES] = "lines",
+        [NEED_ADDRESS] = "address", [NEED_OWNER] = "owner",
+    };
+    return names[kind];
+}
+
+struct fact_subscription *fact_order_subscription(struct fact_order *order)
+{
+    if (order->subscription == NULL) {
+        order->subscription = xcalloc(1, sizeof(*order->subscription));
+        order->subscription->time = TIME_NONE;
+        order->subscription->paid_until = order->subscription->unpaid_since = TIME_NONE;
+    }
+    return order->subscription;
+}
+
+void fact_add_alias(struct fact_order *order, const char *alias)
+{
+    for (size_t i = 0; i < order->alias_count; i++) {
+        if (strcmp(order->aliases[i], alias) == 0)
+            return;
+    }
+    if (strcmp(order->id, alias) == 0)
+        return;
+    order->aliases = grow(order->aliases, order->alias_count, sizeof(*order->aliases));
+    order->aliases[order->alias_count++] = xstrdup(alias);
+}
+
+void fact_add_need(struct fact_order *order, enum fact_need_kind kind, const char *object,
+                   bool essential)
+{
+    struct fact_need *need;
+
+    for (size_t i = 0; i < order->need_count; i++) {
+        need = &order->needs[i];
+        if (need->kind == kind && (need->object == NULL) == (object == NULL) &&
+            (object == NULL || strcmp(need->object, object) == 0)) {
+            need->essential |= essential;
+            return;
+        }
+    }
+    order->needs = grow(order->needs, order->need_count, sizeof(*order->needs));
+    need = &order->needs[order->need_count++];
+    need->kind = kind;
+    need->object = object == NULL ? NULL : xstrdup(object);
+    need->essential = essential;
 }
 
 struct fact_dispute *fact_add_dispute(struct fact_order *order)

@@ -96,15 +96,67 @@ struct fact_snapshot {
     size_t refund_count;
 };
 
-/* Everything one piece of evidence says about one order. */
+/*
+ * What a subscription is at one time. Ordered so that of two states told with one time the later in
+ * life wins. Mirrors order_subscription.state.
+ */
+enum subscription_state {
+    SUBSCRIPTION_TRIAL,
+    SUBSCRIPTION_ACTIVE,
+    SUBSCRIPTION_PAST_DUE,  /* a renewal was not paid: grace runs from unpaid_since */
+    SUBSCRIPTION_PAUSED,    /* nothing is paid, nothing is given, once paid_until is over */
+    SUBSCRIPTION_CANCELLED, /* will not renew; what is paid stays until paid_until */
+    SUBSCRIPTION_EXPIRED,   /* over, at paid_until or, if that is not told or later, at `time` */
+};
+
+struct fact_subscription {
+    int64_t time;    /* of this state: the object's own update, else the signed event's */
+    bool from_api;   /* read from the shop's API, not delivered */
+    int64_t read_at; /* from_api: the answer's Date; else 0 */
+    enum subscription_state state;
+    int64_t paid_until; /* end of the period (or trial) that is paid; TIME_NONE: not told */
+    int64_t
+        unpaid_since; /* SUBSCRIPTION_PAST_DUE: when the unpaid period began; TIME_NONE: not told */
+};
+
+/* What evidence lacks, and the shop's API may tell; the adapter that asks for it knows how. */
+enum fact_need_kind {
+    NEED_ORDER,   /* the order itself: a hint, or a tie to settle */
+    NEED_REFUNDS, /* what its refunds gave back */
+    NEED_LINES,   /* what was bought */
+    NEED_ADDRESS, /* the buyer's address */
+    NEED_OWNER,   /* which order a payment, refund or dispute belongs to */
+};
+const char *fact_need_name(enum fact_need_kind kind);
+
+struct fact_need {
+    enum fact_need_kind kind;
+    char
+        *object; /* the shop's id of what to ask for ("cus_1", "ch_1"), or NULL: the order itself */
+    /* Without it the evidence gives or takes nothing: where the shop cannot be asked, the delivery
+     * is set aside as needs_api_key (its facts are applied all the same). */
+    bool essential;
+};
+
+/*
+ * Everything one piece of evidence says about one order. A purchase that is a subscription is one
+ * order, under the subscription's id, however often it renews.
+ */
 struct fact_order {
     char *id;
+    /* Other ids under which evidence may speak of this order: the payment of a checkout session,
+     * the order or transaction that began a subscription or renewed it. What is known under them
+     * becomes this order's. */
+    char **aliases;
+    size_t alias_count;
+    struct fact_subscription *subscription; /* or NULL */
+    struct fact_need *needs;
+    size_t need_count;
     struct fact_snapshot *snapshot; /* or NULL */
     struct fact_refund *refunds;
     size_t refund_count;
     struct fact_dispute *disputes;
     size_t dispute_count;
-    bool hint; /* something changed that is not told: read the order from the shop */
 };
 
 /* Why a delivery cannot be used. Mirrors delivery.reason. */
@@ -143,6 +195,11 @@ struct fact_line *fact_add_line(struct fact_snapshot *snapshot);
 struct fact_listed_refund *fact_add_listed_refund(struct fact_snapshot *snapshot);
 struct fact_refund *fact_add_refund(struct fact_order *order);
 struct fact_dispute *fact_add_dispute(struct fact_order *order);
+struct fact_subscription *fact_order_subscription(struct fact_order *order); /* as above */
+void fact_add_alias(struct fact_order *order, const char *alias);
+/* `object` may be NULL. The same need twice is one. */
+void fact_add_need(struct fact_order *order, enum fact_need_kind kind, const char *object,
+                   bool essential);
 struct fact_refund_line *fact_add_refund_line(struct fact_refund_line **lines, size_t *count);
 void facts_set_aside(struct facts *facts, enum set_aside reason, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -155,5 +212,9 @@ void facts_set_aside(struct facts *facts, enum set_aside reason, const char *for
  */
 void fact_snapshot_digest(const struct fact_snapshot *snapshot, const unsigned char *address_index,
                           unsigned char out[DIGEST_LEN]);
+
+/* The same for a state of a subscription, over everything but read_at. */
+void fact_subscription_digest(const struct fact_subscription *subscription,
+                              unsigned char out[DIGEST_LEN]);
 
 #endif

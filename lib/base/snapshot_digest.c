@@ -1,6 +1,7 @@
 /*
- * The digest of a snapshot. Its bytes are stored, and compared with those of hosts that run the
- * release before this one: a change of what it covers is a change of the version it begins with.
+ * The digests of a snapshot and of a subscription's state. Their bytes are stored, and compared
+ * with those of hosts that run the release before this one: a change of what it covers is a change
+ * of the version it begins with.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 #include "base/mem.h"
 
 #define DIGEST_VERSION "snapshot 1"
+#define SUBSCRIPTION_VERSION "subscription 1"
 
 /* Eight bytes, big end first. */
 static void put_number(struct buf *out, int64_t value)
@@ -105,6 +107,20 @@ void fact_snapshot_digest(const struct fact_snapshot *snapshot, const unsigned c
     put_number(&all, snapshot->lists_refunds);
     put_set(&all, snapshot->refunds, snapshot->refund_count, sizeof(*snapshot->refunds),
             put_refund);
+    digest_sha256(all.data, all.len, out);
+    buf_free(&all);
+}
+
+void fact_subscription_digest(const struct fact_subscription *subscription,
+                              unsigned char out[DIGEST_LEN])
+{
+    struct buf all = {0};
+    put_text(&all, SUBSCRIPTION_VERSION);
+    put_number(&all, subscription->time);
+    put_number(&all, subscription->from_api);
+    put_number(&all, subscription->state);
+    put_number(&all, subscription->paid_until);
+    put_number(&all, subscription->unpaid_since);
     digest_sha256(all.data, all.len, out);
     buf_free(&all);
 }

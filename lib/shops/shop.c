@@ -19,6 +19,7 @@ const struct shop_adapter *shop_adapter_of(enum provider provider)
 void shop_fetch_free(struct shop_fetch *fetch)
 {
     xfree(fetch->order_id);
+    xfree(fetch->object);
     xfree(fetch->target);
     if (fetch->basic_auth)
         explicit_bzero(fetch->basic_auth, strlen(fetch->basic_auth));
@@ -26,6 +27,7 @@ void shop_fetch_free(struct shop_fetch *fetch)
     if (fetch->header)
         explicit_bzero(fetch->header, strlen(fetch->header));
     xfree(fetch->header);
+    xfree(fetch->header2);
 }
 
 /* A provider without an adapter has nothing that could be a valid signature. */
@@ -63,40 +65,30 @@ void shop_read(const struct settings_source *source, const char *body, size_t le
 
 bool shop_has_api(const struct settings_source *source)
 {
-    struct shop_fetch probe = {0};
-    if (shop_fetch_order(source, "1", &probe))
-        return false;
-    shop_fetch_free(&probe);
-    return true;
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    return adapter && adapter->fetch && source->api_url && source->api_keys.count > 0 &&
+           (!adapter->can_ask || adapter->can_ask(source));
+}
+
+int shop_fetch_for(const struct settings_source *source, const char *order_id,
+                   const struct fact_need *need, struct shop_fetch *out)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    if (!adapter || !adapter->fetch || !source->api_url)
+        return -1;
+    if (adapter->fetch(source, order_id, need, out))
+        return -1;
+    out->kind = need->kind;
+    out->order_id = xstrdup(order_id);
+    out->object = need->object ? xstrdup(need->object) : NULL;
+    return 0;
 }
 
 int shop_fetch_order(const struct settings_source *source, const char *order_id,
                      struct shop_fetch *out)
 {
-    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
-    if (!adapter || !adapter->fetch_order || !source->api_url)
-        return -1;
-    return adapter->fetch_order(source, order_id, out);
-}
-
-int shop_fetch_refunds(const struct settings_source *source, const char *order_id,
-                       struct shop_fetch *out)
-{
-    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
-    if (!adapter || !adapter->fetch_refunds || !source->api_url)
-        return -1;
-    return adapter->fetch_refunds(source, order_id, out);
-}
-
-bool shop_wants_refunds(const struct settings_source *source, const struct fact_order *order)
-{
-    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
-    if (!adapter || !adapter->fetch_refunds || !order->snapshot)
-        return false;
-    for (size_t i = 0; i < order->snapshot->refund_count; i++)
-        if (!order->snapshot->refunds[i].lines_known)
-            return true;
-    return false;
+    const struct fact_need need = {.kind = NEED_ORDER};
+    return shop_fetch_for(source, order_id, &need, out);
 }
 
 /* Moves whole orders: an answer that turned out unusable half way has added none. */

@@ -39,15 +39,15 @@ struct shop_receipt {
     char topic[65]; /* from the unsigned header, cleaned to printable ASCII; for the log */
 };
 
-enum shop_fetch_kind { SHOP_FETCH_ORDER, SHOP_FETCH_REFUNDS };
-
 /* One call to the shop's API, against source->api_url. Strings are owned. */
 struct shop_fetch {
-    enum shop_fetch_kind kind;
+    enum fact_need_kind kind;
     char *order_id;
+    char *object;     /* of the need, or NULL */
     char *target;     /* "/wp-json/wc/v3/orders/12" */
     char *basic_auth; /* or NULL */
     char *header;     /* one "Name: value", or NULL */
+    char *header2;    /* another, or NULL */
 };
 void shop_fetch_free(struct shop_fetch *fetch);
 
@@ -77,15 +77,14 @@ void shop_read(const struct settings_source *source, const char *body, size_t le
 
 /* Whether the source has what its provider needs to be asked: api_url and a key. */
 bool shop_has_api(const struct settings_source *source);
-/* A call that re-reads one order, or the lines of its refunds. -1: this provider has no such call.
- */
+/* The call that answers a need of an order. -1: this provider has no such call, or the ids are none
+ * of its. */
+int shop_fetch_for(const struct settings_source *source, const char *order_id,
+                   const struct fact_need *need, struct shop_fetch *out)
+    __attribute__((warn_unused_result));
+/* The same for an order as it is now: a re-read. */
 int shop_fetch_order(const struct settings_source *source, const char *order_id,
                      struct shop_fetch *out) __attribute__((warn_unused_result));
-int shop_fetch_refunds(const struct settings_source *source, const char *order_id,
-                       struct shop_fetch *out) __attribute__((warn_unused_result));
-/* Whether what `order` tells needs the lines of its refunds fetched: a listed refund whose lines
- * are unknown. */
-bool shop_wants_refunds(const struct settings_source *source, const struct fact_order *order);
 /* Reads an answer into `out`; `detail` gets a sentence for the operator unless it was read. */
 enum shop_answer_verdict shop_read_answer(const struct settings_source *source,
                                           const struct shop_fetch *fetch,
@@ -104,15 +103,19 @@ struct shop_adapter {
                                 struct shop_receipt *);
     void (*read)(const struct settings_source *, const char *body, size_t len, int64_t received_at,
                  struct facts *);
-    int (*fetch_order)(const struct settings_source *, const char *order_id, struct shop_fetch *);
-    int (*fetch_refunds)(const struct settings_source *, const char *order_id, struct shop_fetch *);
+    /* Whether the source's keys are of the form that the API wants; NULL: any key is. */
+    bool (*can_ask)(const struct settings_source *);
+    /* Fills target and credentials; what the call is for is shop.c's to write down. */
+    int (*fetch)(const struct settings_source *, const char *order_id, const struct fact_need *,
+                 struct shop_fetch *);
     enum shop_answer_verdict (*read_answer)(const struct settings_source *,
                                             const struct shop_fetch *, const struct shop_answer *,
                                             struct facts *, struct buf *detail);
     void (*sign)(const struct settings_source *, const char *id, int64_t now, const char *body,
                  size_t len, struct buf *headers);
 };
-extern const struct shop_adapter shop_woocommerce, shop_shopify, shop_standard;
+extern const struct shop_adapter shop_woocommerce, shop_shopify, shop_standard, shop_stripe,
+    shop_paddle, shop_lemonsqueezy, shop_gumroad, shop_fastspring;
 
 /* NULL: this build has no adapter for the provider, and every delivery of it is refused. */
 const struct shop_adapter *shop_adapter_of(enum provider provider);

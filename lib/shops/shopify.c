@@ -306,7 +306,7 @@ static void read_hint(const struct json_object *holder, const char *key, struct 
     char *id;
     if (shop_take_id(facts, holder, key, LIMIT_ORDER_ID, &id))
         return;
-    facts_add_order(facts, id, strlen(id))->hint = true;
+    fact_add_need(facts_add_order(facts, id, strlen(id)), NEED_ORDER, NULL, true);
     free(id);
 }
 

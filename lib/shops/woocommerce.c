@@ -148,7 +148,8 @@ void woocommerce_read_order(const struct json_object *root, struct woocommerce_o
     int64_t modified;
     if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &id))
         return;
-    struct fact_snapshot *snapshot = fact_order_snapshot(facts_add_order(facts, id, strlen(id)));
+    struct fact_order *order = facts_add_order(facts, id, strlen(id));
+    struct fact_snapshot *snapshot = fact_order_snapshot(order);
     free(id);
     if (shop_take_time(facts, root, "date_modified_gmt", &modified) ||
         shop_take_time(facts, root, "date_paid_gmt", &snapshot->paid_at) ||
@@ -166,6 +167,9 @@ void woocommerce_read_order(const struct json_object *root, struct woocommerce_o
     snapshot->status = status_of(shop_json_text(root, "status"), snapshot->paid_at);
     snapshot->refunded_total = -1;
     read_buyer(snapshot, root);
+    /* The order lists its refunds by amount alone. */
+    if (snapshot->refund_count > 0)
+        fact_add_need(order, NEED_REFUNDS, NULL, false);
 }
 
 /* WooCommerce signs its own errors too: when the webhook's owner may not see the order, this is
@@ -200,7 +204,7 @@ static void read_delivery(const struct settings_source *source, const char *body
     } else if (shop_json_is_only_id(root)) {
         /* Trash and deletion tell no more than this. */
         if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &id) == 0) {
-            facts_add_order(facts, id, strlen(id))->hint = true;
+            fact_add_need(facts_add_order(facts, id, strlen(id)), NEED_ORDER, NULL, true);
             free(id);
         }
     } else if (!woocommerce_is_order(root, &why)) {
@@ -225,8 +229,8 @@ const struct shop_adapter shop_woocommerce = {
     .provider = PROVIDER_WOOCOMMERCE,
     .verify = verify,
     .read = read_delivery,
-    .fetch_order = woocommerce_fetch_order,
-    .fetch_refunds = woocommerce_fetch_refunds,
+    .can_ask = woocommerce_can_ask,
+    .fetch = woocommerce_fetch,
     .read_answer = woocommerce_read_answer,
     .sign = sign,
 };

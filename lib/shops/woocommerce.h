@@ -21,10 +21,9 @@ bool woocommerce_is_order(const struct json_object *root, const char **why);
 void woocommerce_read_order(const struct json_object *root, struct woocommerce_origin origin,
                             struct facts *facts);
 
-int woocommerce_fetch_order(const struct settings_source *source, const char *order_id,
-                            struct shop_fetch *out);
-int woocommerce_fetch_refunds(const struct settings_source *source, const char *order_id,
-                              struct shop_fetch *out);
+bool woocommerce_can_ask(const struct settings_source *source);
+int woocommerce_fetch(const struct settings_source *source, const char *order_id,
+                      const struct fact_need *need, struct shop_fetch *out);
 enum shop_answer_verdict woocommerce_read_answer(const struct settings_source *source,
                                                  const struct shop_fetch *fetch,
                                                  const struct shop_answer *answer,

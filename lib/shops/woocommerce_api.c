@@ -43,32 +43,33 @@ static char *credentials(const struct settings_source *source)
     return buf_take(&out);
 }
 
-static int fetch(const struct settings_source *source, enum shop_fetch_kind kind,
-                 const char *order_id, const char *rest, struct shop_fetch *out)
+bool woocommerce_can_ask(const struct settings_source *source)
 {
-    char *basic_auth = is_digits(order_id) ? credentials(source) : NULL;
+    char *pair = credentials(source);
+    if (!pair)
+        return false;
+    explicit_bzero(pair, strlen(pair));
+    free(pair);
+    return true;
+}
+
+int woocommerce_fetch(const struct settings_source *source, const char *order_id,
+                      const struct fact_need *need, struct shop_fetch *out)
+{
+    static const char *const rest[] = {
+        [NEED_ORDER] = "", [NEED_REFUNDS] = "/refunds?per_page=" REFUNDS_PER_PAGE};
+    char *basic_auth;
+    if ((need->kind != NEED_ORDER && need->kind != NEED_REFUNDS) || !is_digits(order_id))
+        return -1;
+    basic_auth = credentials(source);
     if (!basic_auth)
         return -1;
     *out = (struct shop_fetch){
-        .kind = kind,
-        .order_id = xstrdup(order_id),
-        .target = xasprintf(ORDERS "%s%s", order_id, rest),
+        .target = xasprintf(ORDERS "%s%s", order_id, rest[need->kind]),
         .basic_auth = basic_auth,
         .header = xstrdup("Accept: application/json"),
     };
     return 0;
-}
-
-int woocommerce_fetch_order(const struct settings_source *source, const char *order_id,
-                            struct shop_fetch *out)
-{
-    return fetch(source, SHOP_FETCH_ORDER, order_id, "", out);
-}
-
-int woocommerce_fetch_refunds(const struct settings_source *source, const char *order_id,
-                              struct shop_fetch *out)
-{
-    return fetch(source, SHOP_FETCH_REFUNDS, order_id, "/refunds?per_page=" REFUNDS_PER_PAGE, out);
 }
 
 /* The order line that a refund's line gives back, as its metadata names it; NULL if it does not. */
@@ -205,7 +206,7 @@ static enum shop_answer_verdict read_json_answer(const struct json_object *root,
     if (answer->status != 200)
         return refused(detail, "the shop has no such address: check that api_url is the shop's "
                                "own and that WooCommerce's REST API is on");
-    if (call->kind == SHOP_FETCH_ORDER)
+    if (call->kind == NEED_ORDER)
         return read_order_answer(root, call, answer->date, facts, detail);
     if (!json_object_is_type(root, json_type_array))
         return refused(detail, "the shop answered with something that is no list of refunds");

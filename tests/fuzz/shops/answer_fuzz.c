@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf detail = {0};
     if (size == 0)
         return 0;
-    struct shop_fetch call = {.kind = data[0] & 1 ? SHOP_FETCH_REFUNDS : SHOP_FETCH_ORDER,
+    struct shop_fetch call = {.kind = data[0] & 1 ? NEED_REFUNDS : NEED_ORDER,
                               .order_id = id};
     struct shop_answer answer = {statuses[data[0] / 2 % 6], "application/json", RECEIVED,
                                  (const char *)data + 1, size - 1};

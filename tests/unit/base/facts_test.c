@@ -225,11 +225,19 @@ static void test_arrays_grow(void **state)
     (void)state;
     struct facts facts = {0};
     for (int i = 0; i < 100; i++)
-        facts_add_order(&facts, "id", 2)->hint = i % 2 == 0;
+        fact_add_need(facts_add_order(&facts, "id", 2), NEED_ORDER, i % 2 ? "x" : NULL, false);
     struct fact_order *order = &facts.orders[50];
     assert_string_equal(order->id, "id");
-    assert_true(order->hint);
-    assert_false(facts.orders[51].hint);
+    assert_null(order->needs[0].object);
+    assert_string_equal(facts.orders[51].needs[0].object, "x");
+    fact_add_need(order, NEED_ORDER, NULL, true);
+    assert_int_equal(order->need_count, 1);
+    assert_true(order->needs[0].essential);
+    fact_add_alias(order, "other");
+    fact_add_alias(order, "other");
+    fact_add_alias(order, "id");
+    assert_int_equal(order->alias_count, 1);
+    assert_ptr_equal(fact_order_subscription(order), fact_order_subscription(order));
     assert_null(order->snapshot);
     struct fact_snapshot *snapshot = fact_order_snapshot(order);
     assert_ptr_equal(snapshot, fact_order_snapshot(order));

@@ -170,7 +170,7 @@ static void captured_answers_are_read(void **state)
     for (size_t i = 0; i < COUNT(cases); i++) {
         char *name = xasprintf("woocommerce/captured-rest/%s.json", cases[i].file);
         struct buf body = read_file(name), detail = {0};
-        struct shop_fetch call = {.kind = cases[i].refunds ? SHOP_FETCH_REFUNDS : SHOP_FETCH_ORDER,
+        struct shop_fetch call = {.kind = cases[i].refunds ? NEED_REFUNDS : NEED_ORDER,
                                   .order_id = xstrdup("12")};
         struct shop_answer answer = {cases[i].status, "application/json; charset=UTF-8",
                                      RECEIVED + TIME_HOUR, body.data, body.len};

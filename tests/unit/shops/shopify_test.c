@@ -206,7 +206,8 @@ static void the_rest(void **state)
     check_readings(&source, cases, COUNT(cases));
     assert_false(shop_has_api(&source));
     assert_int_equal(shop_fetch_order(&source, "1", &fetch), -1);
-    assert_int_equal(shop_fetch_refunds(&source, "1", &fetch), -1);
+    assert_int_equal(
+        shop_fetch_for(&source, "1", &(struct fact_need){.kind = NEED_REFUNDS}, &fetch), -1);
 }
 
 int main(void)

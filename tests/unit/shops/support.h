@@ -139,11 +139,19 @@ static inline void put_snapshot(struct buf *out, const struct fact_snapshot *sna
     }
 }
 
+static bool needs_order(const struct fact_order *order)
+{
+    for (size_t i = 0; i < order->need_count; i++)
+        if (order->needs[i].kind == NEED_ORDER)
+            return true;
+    return false;
+}
+
 static inline void put_order(struct buf *out, const struct fact_order *order)
 {
     static const char *const refunds[] = {"pending", "done", "failed"};
     static const char *const disputes[] = {"none", "inquiry", "won", "open", "lost"};
-    buf_printf(out, "[%s%s", order->id, order->hint ? " hint" : "");
+    buf_printf(out, "[%s%s", order->id, needs_order(order) ? " hint" : "");
     if (order->snapshot)
         put_snapshot(out, order->snapshot);
     for (size_t i = 0; i < order->refund_count; i++) {

@@ -3,6 +3,8 @@
  */
 #include "support.h"
 
+static const struct fact_need refunds_need = {.kind = NEED_REFUNDS};
+
 #define JSON "application/json; charset=UTF-8"
 #define GONE "{\"code\":\"woocommerce_rest_shop_order_invalid_id\",\"data\":{\"status\":404}}"
 #define ORDER                                                          \
@@ -30,15 +32,15 @@ static void calls_are_made_of_digits_and_keys(void **state)
     (void)state;
     assert_true(shop_has_api(&source));
     assert_int_equal(shop_fetch_order(&source, "12", &fetch), 0);
-    assert_int_equal(fetch.kind, SHOP_FETCH_ORDER);
+    assert_int_equal(fetch.kind, NEED_ORDER);
     assert_string_equal(fetch.order_id, "12");
     assert_string_equal(fetch.target, "/wp-json/wc/v3/orders/12");
     assert_string_equal(fetch.basic_auth, "ck_1:cs_1");
     assert_string_equal(fetch.header, "Accept: application/json");
     shop_fetch_free(&fetch);
     assert_null(fetch.target);
-    assert_int_equal(shop_fetch_refunds(&source, "12", &fetch), 0);
-    assert_int_equal(fetch.kind, SHOP_FETCH_REFUNDS);
+    assert_int_equal(shop_fetch_for(&source, "12", &refunds_need, &fetch), 0);
+    assert_int_equal(fetch.kind, NEED_REFUNDS);
     assert_string_equal(fetch.target, "/wp-json/wc/v3/orders/12/refunds?per_page=100");
     shop_fetch_free(&fetch);
     static const char *const ids[] = {"",     "12/../../users",       "1 2", "-1", "12?x",
@@ -80,14 +82,14 @@ static void keys_in_one_line_or_two(void **state)
 }
 
 /* The verdict's word and either the facts or the sentence. */
-static char *answer_text(enum shop_fetch_kind kind, int status, const char *type, const char *body)
+static char *answer_text(enum fact_need_kind kind, int status, const char *type, const char *body)
 {
     static const char *const verdicts[] = {"read", "later", "refused"};
     struct shop_fetch fetch;
     struct facts facts = {0};
     struct buf detail = {0}, out = {0};
-    assert_int_equal(kind == SHOP_FETCH_ORDER ? shop_fetch_order(&source, "12", &fetch)
-                                              : shop_fetch_refunds(&source, "12", &fetch),
+    assert_int_equal(kind == NEED_ORDER ? shop_fetch_order(&source, "12", &fetch)
+                                        : shop_fetch_for(&source, "12", &refunds_need, &fetch),
                      0);
     char *exact = xmemdup(body, strlen(body) + 1);
     struct shop_answer answer = {status, type, RECEIVED, exact, strlen(body)};
@@ -107,7 +109,7 @@ static char *answer_text(enum shop_fetch_kind kind, int status, const char *type
 
 struct answer_case {
     const char *what;
-    enum shop_fetch_kind kind;
+    enum fact_need_kind kind;
     int status;
     const char *type, *body, *expected;
 };
@@ -126,25 +128,25 @@ static void check_answers(const struct answer_case *cases, size_t count)
 static void orders_are_read(void **state)
 {
     static const struct answer_case cases[] = {
-        {"an order", SHOP_FETCH_ORDER, 200, JSON, ORDER,
+        {"an order", NEED_ORDER, 200, JSON, ORDER,
          "read: [12 paid at=2026-11-23T09:00:00Z paid=- read=2026-11-23T10:00:00Z total=30000000 "
          "address=absent lines: listed: 13=20000000{?}]"},
-        {"a gone order", SHOP_FETCH_ORDER, 404, JSON, GONE,
+        {"a gone order", NEED_ORDER, 404, JSON, GONE,
          "read: [12 cancelled at=2026-11-23T10:00:00Z paid=- read=2026-11-23T10:00:00Z total=-1 "
          "address=absent lines?]"},
-        {"a time after the answer's own", SHOP_FETCH_ORDER, 200, "application/json",
+        {"a time after the answer's own", NEED_ORDER, 200, "application/json",
          "{\"id\":\"12\",\"status\":\"pending\",\"line_items\":[],"
          "\"date_modified_gmt\":\"2026-11-23T11:00:00\"}",
          "read: [12 pending at=2026-11-23T10:05:00Z claimed=2026-11-23T11:00:00Z paid=- "
          "read=2026-11-23T10:00:00Z total=-1 address=absent lines:]"},
-        {"another order", SHOP_FETCH_ORDER, 200, JSON,
+        {"another order", NEED_ORDER, 200, JSON,
          "{\"id\":13,\"status\":\"pending\",\"line_items\":[],"
          "\"date_modified_gmt\":\"2026-11-23T09:00:00\"}",
          "refused: the shop answered with another order than was asked for"},
-        {"no order", SHOP_FETCH_ORDER, 200, JSON, "{\"id\":12}",
+        {"no order", NEED_ORDER, 200, JSON, "{\"id\":12}",
          "refused: the shop answered with something that is no order: it has no id, status and "
          "line_items"},
-        {"an order without a time", SHOP_FETCH_ORDER, 200, JSON,
+        {"an order without a time", NEED_ORDER, 200, JSON,
          "{\"id\":12,\"status\":\"pending\",\"line_items\":[]}",
          "refused: the answer cannot be used: `date_modified_gmt` is missing"},
     };
@@ -158,31 +160,30 @@ static void orders_are_read(void **state)
 static void refunds_are_read(void **state)
 {
     static const struct answer_case cases[] = {
-        {"none", SHOP_FETCH_REFUNDS, 200, JSON, "[]", "read: [12]"},
-        {"by amount", SHOP_FETCH_REFUNDS, 200, JSON, "[" REFUND("14", "") "]",
+        {"none", NEED_REFUNDS, 200, JSON, "[]", "read: [12]"},
+        {"by amount", NEED_REFUNDS, 200, JSON, "[" REFUND("14", "") "]",
          "read: [12 refund:done 14=20000000" DETAIL AT},
-        {"two pieces of a line", SHOP_FETCH_REFUNDS, 200, JSON,
-         "[" REFUND("13", ITEM("-2", "\"2\"")) "]",
+        {"two pieces of a line", NEED_REFUNDS, 200, JSON, "[" REFUND("13", ITEM("-2", "\"2\"")) "]",
          "read: [12 refund:done 13=20000000" DETAIL "2*2" AT},
-        {"a number, a positive quantity, twice the same line", SHOP_FETCH_REFUNDS, 200, JSON,
+        {"a number, a positive quantity, twice the same line", NEED_REFUNDS, 200, JSON,
          "[" REFUND("13", ITEM("2", "2") "," ITEM("-1", "\"2\"") "," ITEM("-1", "5")) "]",
          "read: [12 refund:done 13=20000000" DETAIL "2*3,5*1" AT},
-        {"only money of a line", SHOP_FETCH_REFUNDS, 200, JSON,
-         "[" REFUND("13", ITEM("0", "\"2\"")) "]", "read: [12 refund:done 13=20000000" DETAIL AT},
-        {"a line that names none", SHOP_FETCH_REFUNDS, 200, JSON,
+        {"only money of a line", NEED_REFUNDS, 200, JSON, "[" REFUND("13", ITEM("0", "\"2\"")) "]",
+         "read: [12 refund:done 13=20000000" DETAIL AT},
+        {"a line that names none", NEED_REFUNDS, 200, JSON,
          "[" REFUND("13", "{\"id\":3,\"quantity\":-2,\"meta_data\":[]}") "]",
          "read: [12 refund:done 13=20000000" DETAIL "?" AT},
-        {"an order that is gone", SHOP_FETCH_REFUNDS, 404, JSON,
+        {"an order that is gone", NEED_REFUNDS, 404, JSON,
          "{\"code\":\"woocommerce_rest_invalid_order_id\"}",
          "read: [12 cancelled at=2026-11-23T10:00:00Z paid=- read=2026-11-23T10:00:00Z total=-1 "
          "address=absent lines?]"},
-        {"no list", SHOP_FETCH_REFUNDS, 200, JSON, ORDER,
+        {"no list", NEED_REFUNDS, 200, JSON, ORDER,
          "refused: the shop answered with something that is no list of refunds"},
-        {"twins", SHOP_FETCH_REFUNDS, 200, JSON, "[" REFUND("1", "") "," REFUND("\"1\"", "") "]",
+        {"twins", NEED_REFUNDS, 200, JSON, "[" REFUND("1", "") "," REFUND("\"1\"", "") "]",
          "refused: the answer cannot be used: two refunds of the order have one id"},
-        {"no id", SHOP_FETCH_REFUNDS, 200, JSON, "[" REFUND("1", "") ",7]",
+        {"no id", NEED_REFUNDS, 200, JSON, "[" REFUND("1", "") ",7]",
          "refused: the answer cannot be used: `id` is missing"},
-        {"an impossible line", SHOP_FETCH_REFUNDS, 200, JSON,
+        {"an impossible line", NEED_REFUNDS, 200, JSON,
          "[" REFUND("13", ITEM("-2000000000", "2")) "]",
          "refused: the answer cannot be used: `quantity` is beyond any quantity"},
     };
@@ -197,25 +198,25 @@ static void refunds_are_read(void **state)
 static void other_answers_wait_or_are_told(void **state)
 {
     static const struct answer_case cases[] = {
-        {"401", SHOP_FETCH_ORDER, 401, JSON, "{\"code\":\"woocommerce_rest_cannot_view\"}",
+        {"401", NEED_ORDER, 401, JSON, "{\"code\":\"woocommerce_rest_cannot_view\"}",
          "refused: the shop refused the key (401" REFUSED_KEY},
-        {"403 as HTML", SHOP_FETCH_ORDER, 403, "text/html", "<h1>Forbidden</h1>",
+        {"403 as HTML", NEED_ORDER, 403, "text/html", "<h1>Forbidden</h1>",
          "refused: the shop refused the key (403" REFUSED_KEY},
-        {"404 as HTML", SHOP_FETCH_ORDER, 404, "text/html", "<h1>Not found</h1>",
+        {"404 as HTML", NEED_ORDER, 404, "text/html", "<h1>Not found</h1>",
          "refused: the shop has no such address: check that api_url is the shop's own and that its "
          "permalinks are on"},
-        {"no such route", SHOP_FETCH_ORDER, 404, JSON, "{\"code\":\"rest_no_route\"}",
+        {"no such route", NEED_ORDER, 404, JSON, "{\"code\":\"rest_no_route\"}",
          "refused: the shop has no such address: check that api_url is the shop's own and that "
          "WooCommerce's REST API is on"},
-        {"429", SHOP_FETCH_ORDER, 429, JSON, "{}", "later: the shop answered 429"},
-        {"500", SHOP_FETCH_REFUNDS, 500, "text/html", "oops", "later: the shop answered 500"},
-        {"503", SHOP_FETCH_ORDER, 503, "", "", "later: the shop answered 503"},
-        {"a redirect", SHOP_FETCH_ORDER, 302, "text/html", "", "later: the shop answered 302"},
-        {"200 from a firewall", SHOP_FETCH_ORDER, 200, "text/html", "<html>Checking</html>",
+        {"429", NEED_ORDER, 429, JSON, "{}", "later: the shop answered 429"},
+        {"500", NEED_REFUNDS, 500, "text/html", "oops", "later: the shop answered 500"},
+        {"503", NEED_ORDER, 503, "", "", "later: the shop answered 503"},
+        {"a redirect", NEED_ORDER, 302, "text/html", "", "later: the shop answered 302"},
+        {"200 from a firewall", NEED_ORDER, 200, "text/html", "<html>Checking</html>",
          "later: the shop's answer cannot be read: it is not JSON"},
-        {"200, another type", SHOP_FETCH_ORDER, 200, "application/jsonp", ORDER,
+        {"200, another type", NEED_ORDER, 200, "application/jsonp", ORDER,
          "later: the shop's answer cannot be read: it is not JSON"},
-        {"200 cut short", SHOP_FETCH_ORDER, 200, JSON, "{\"id\":12,",
+        {"200 cut short", NEED_ORDER, 200, JSON, "{\"id\":12,",
          "later: the shop's answer cannot be read: it is cut short"},
     };
     (void)state;
@@ -230,8 +231,9 @@ static void answers_add_to_what_is_known(void **state)
     struct buf detail = {0};
     (void)state;
     shop_read(&source, ORDER, strlen(ORDER), RECEIVED, &facts);
-    assert_true(shop_wants_refunds(&source, &facts.orders[0]));
-    assert_int_equal(shop_fetch_refunds(&source, "12", &fetch), 0);
+    assert_int_equal(facts.orders[0].need_count, 1);
+    assert_int_equal(facts.orders[0].needs[0].kind, NEED_REFUNDS);
+    assert_int_equal(shop_fetch_for(&source, "12", &refunds_need, &fetch), 0);
     static const char broken[] = "[" REFUND("13", "") "," REFUND("null", "") "]";
     static const char whole[] = "[" REFUND("13", "") "]";
     struct shop_answer answer = {200, JSON, RECEIVED, broken, strlen(broken)};
@@ -244,7 +246,7 @@ static void answers_add_to_what_is_known(void **state)
     assert_int_equal(facts.order_count, 2);
     assert_non_null(facts.orders[0].snapshot);
     assert_int_equal(facts.orders[1].refund_count, 1);
-    assert_false(shop_wants_refunds(&source, &facts.orders[1]));
+    assert_int_equal(facts.orders[1].need_count, 0);
     buf_free(&detail);
     facts_free(&facts);
     shop_fetch_free(&fetch);
