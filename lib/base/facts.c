@@ -44,6 +44,7 @@ void fact_snapshot_free(struct fact_snapshot *snapshot)
     for (size_t i = 0; i < snapshot->line_count; i++) {
         free(snapshot->lines[i].id);
         free(snapshot->lines[i].product);
+        free(snapshot->lines[i].product2);
         free(snapshot->lines[i].variant);
         free(snapshot->lines[i].sku);
     }

@@ -57,6 +57,8 @@ static void put_line(struct buf *out, const void *element)
     const struct fact_line *line = element;
     put_text(out, line->id);
     put_text(out, line->product);
+    if (line->product2) /* only where there is one: digests of the shops without it stay */
+        put_text(out, line->product2);
     put_text(out, line->variant);
     put_text(out, line->sku);
     put_number(out, line->quantity);
@@ -94,6 +96,8 @@ void fact_snapshot_digest(const struct fact_snapshot *snapshot, const unsigned c
     put_number(&all, snapshot->time_flagged);
     put_number(&all, snapshot->from_api);
     put_number(&all, snapshot->status);
+    if (snapshot->disputed) /* only where it is: digests of the shops without it stay */
+        put_text(&all, "disputed");
     put_number(&all, snapshot->lines_known);
     put_number(&all, snapshot->paid_at);
     put_number(&all, snapshot->total);

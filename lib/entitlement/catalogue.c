@@ -237,22 +237,21 @@ static size_t next_match(const struct catalogue *catalogue, size_t rule, const c
     return rule;
 }
 
-/* Looks the line up, once for each shape; slots are in the catalogue's order, so what each found is
- * merged into that order by taking the least, until none is left. */
-size_t catalogue_match(const struct catalogue *catalogue, const char *source,
-                       const struct fact_line *line,
-                       void (*matched)(const struct catalogue_rule *rule, void *arg), void *arg)
+/* Looks the line up, once for each shape that tells all of `must`; slots are in the catalogue's
+ * order, so what each found is merged into that order by taking the least, until none is left. */
+static size_t match_selectors(const struct catalogue *catalogue, const char *source,
+                              const struct selectors *selectors, size_t must,
+                              void (*matched)(const struct catalogue_rule *rule, void *arg),
+                              void *arg)
 {
-    assert_sealed(catalogue);
     const struct index *index = catalogue->index;
-    struct selectors selectors = line_selectors(line);
-    size_t told = shape_of(&selectors), found[SHAPES], count = 0;
+    size_t told = shape_of(selectors), found[SHAPES], count = 0;
     for (size_t shape = 0; shape < SHAPES; shape++) {
         found[shape] = NO_RULE;
-        if (index->shapes[shape] && (shape & ~told) == 0)
+        if (index->shapes[shape] && (shape & ~told) == 0 && (shape & must) == must)
             found[shape] =
-                next_match(catalogue, index->heads[index_slot(index, source, shape, &selectors)],
-                           source, shape, &selectors);
+                next_match(catalogue, index->heads[index_slot(index, source, shape, selectors)],
+                           source, shape, selectors);
     }
     for (;;) {
         size_t least = 0;
@@ -263,6 +262,24 @@ size_t catalogue_match(const struct catalogue *catalogue, const char *source,
             return count;
         matched(&catalogue->rules[found[least]], arg);
         count++;
-        found[least] = next_match(catalogue, index->next[found[least]], source, least, &selectors);
+        found[least] = next_match(catalogue, index->next[found[least]], source, least, selectors);
     }
+}
+
+/* A rule's product may be either of a line's two ids; one that names no product matches once. */
+size_t catalogue_match(const struct catalogue *catalogue, const char *source,
+                       const struct fact_line *line,
+                       void (*matched)(const struct catalogue_rule *rule, void *arg), void *arg)
+{
+    struct fact_line other = *line;
+    struct selectors selectors = line_selectors(line);
+    assert_sealed(catalogue);
+    size_t count = match_selectors(catalogue, source, &selectors, 0, matched, arg);
+    if (!line->product2 || (line->product && strcmp(line->product, line->product2) == 0))
+        return count;
+    other.product = line->product2;
+    selectors = line_selectors(&other);
+    struct selectors product_alone = {.values = {line->product2}};
+    return count +
+           match_selectors(catalogue, source, &selectors, shape_of(&product_alone), matched, arg);
 }

@@ -32,6 +32,13 @@ static bool has_address(const struct known_snapshot *snapshot)
     return snapshot->has_index;
 }
 
+/* Payments tell money, subscriptions' events tell lines: each counts by its own latest word. */
+static bool tells_money(const struct known_snapshot *snapshot)
+{
+    return snapshot->facts.total >= 0 || snapshot->facts.refunded_total >= 0 ||
+           snapshot->facts.lists_refunds;
+}
+
 /* The greatest snapshot of those that fit, or NULL: each thing that sticks comes from its own. */
 static const struct known_snapshot *greatest(const struct known_order *order,
                                              bool (*fits)(const struct known_snapshot *))
@@ -233,28 +240,105 @@ static void lines_reduce(struct merged_order *merged, const struct refund_ledger
     free(tallies);
 }
 
+/* What the order was worth at its most: a line that is taken off later makes no refund larger. Of a
+ * subscription only the latest payment counts. */
+static int64_t greatest_total(const struct known_order *order, const struct fact_snapshot *basis)
+{
+    int64_t total = basis->total;
+    if (order->subscription_count > 0)
+        return total;
+    for (size_t i = 0; i < order->snapshot_count; i++)
+        total = sum_max(total, order->snapshots[i].facts.total);
+    return total;
+}
+
 /* Whether amounts alone come to the whole order, which no line has to say then. */
-static bool amounts_cover(const struct fact_snapshot *basis, const struct refund_ledger *ledger)
+static bool amounts_cover(const struct known_order *order, const struct fact_snapshot *basis,
+                          const struct refund_ledger *ledger)
 {
     struct refund_tally tally = {0};
     for (size_t i = 0; i < ledger->count; i++)
         refund_tally_add(&tally, ledger->entries[i].weight, ledger->entries[i].amount);
-    return basis->total > 0 && refund_tally_total(&tally, basis->refunded_total) >= basis->total;
+    return basis->total > 0 &&
+           refund_tally_total(&tally, basis->refunded_total) >= greatest_total(order, basis);
 }
 
-/* Lines, and what refunds leave of them, from the snapshot that tells them. */
-static void merge_lines(const struct known_order *order, const struct known_snapshot *basis,
+/* Lines from the snapshot that tells them, and what refunds, held against the one that tells money,
+ * leave. */
+static void merge_lines(const struct known_order *order, const struct known_snapshot *lines,
                         struct merged_order *out, bool *torn)
 {
+    const struct known_snapshot *money = greatest(order, tells_money);
+    const struct fact_snapshot *basis = money ? &money->facts : &lines->facts;
     struct refund_ledger ledger;
-    refund_ledger_settle(order, &basis->facts, &ledger);
-    lines_take(out, &basis->facts);
+    refund_ledger_settle(order, basis, &ledger);
+    lines_take(out, &lines->facts);
     lines_reduce(out, &ledger);
-    if (amounts_cover(&basis->facts, &ledger))
+    if (amounts_cover(order, basis, &ledger))
         out->status = ORDER_REFUNDED;
     out->wants_refund_lines = ledger.wants_lines;
     *torn = ledger.torn;
     refund_ledger_free(&ledger);
+}
+
+static bool subscription_wins(const struct known_subscription *a,
+                              const struct known_subscription *b)
+{
+    if (a->facts.time != b->facts.time)
+        return a->facts.time > b->facts.time;
+    if (a->facts.from_api != b->facts.from_api)
+        return a->facts.from_api;
+    if (a->facts.read_at != b->facts.read_at)
+        return a->facts.read_at > b->facts.read_at;
+    if (a->facts.state != b->facts.state)
+        return a->facts.state > b->facts.state;
+    return memcmp(a->digest, b->digest, DIGEST_LEN) > 0;
+}
+
+/* The subscription's latest state, or NULL if the order is none. */
+static const struct fact_subscription *latest_state(const struct known_order *order)
+{
+    const struct known_subscription *latest = NULL;
+    for (size_t i = 0; i < order->subscription_count; i++)
+        if (!latest || subscription_wins(&order->subscriptions[i], latest))
+            latest = &order->subscriptions[i];
+    return latest ? &latest->facts : NULL;
+}
+
+/* For qsort: by what the shop claims, then by what it was cut to. */
+static int compare_claimed(const void *left, const void *right)
+{
+    const struct fact_snapshot *a = &(*(struct known_snapshot *const *)left)->facts;
+    const struct fact_snapshot *b = &(*(struct known_snapshot *const *)right)->facts;
+    int order = sum_compare(a->time_claimed, b->time_claimed);
+    return order ? order : sum_compare(a->time, b->time);
+}
+
+/* Equal claims get the greatest cut among them; a later claim at least a microsecond more. */
+static void raise_cut_times(struct known_snapshot **flagged, size_t count)
+{
+    for (size_t i = 0, next; i < count; i = next) {
+        int64_t claimed = flagged[i]->facts.time_claimed;
+        int64_t time = i > 0 ? flagged[i - 1]->facts.time + 1 : INT64_MIN;
+        for (next = i; next < count && flagged[next]->facts.time_claimed == claimed; next++)
+            time = sum_max(time, flagged[next]->facts.time);
+        for (size_t k = i; k < next; k++)
+            flagged[k]->facts.time = time;
+    }
+}
+
+void known_order_settle(struct known_order *order)
+{
+    struct known_snapshot **flagged = xcalloc(order->snapshot_count + 1, sizeof(*flagged));
+    size_t count = 0;
+    for (size_t i = 0; i < order->snapshot_count; i++)
+        if (order->snapshots[i].facts.time_flagged)
+            flagged[count++] = &order->snapshots[i];
+    if (count > 1) {
+        qsort(flagged, count, sizeof(*flagged), compare_claimed);
+        raise_cut_times(flagged, count);
+    }
+    free(flagged);
 }
 
 void order_merge(const struct known_order *order, struct merged_order *out)
@@ -262,12 +346,14 @@ void order_merge(const struct known_order *order, struct merged_order *out)
     *out = (struct merged_order){.status = ORDER_PENDING, .paid_at = TIME_NONE};
     out->disputed = merge_disputed(order);
     out->subject = merge_subject(order);
+    out->subscription = latest_state(order);
     const struct known_snapshot *winner = greatest(order, any_snapshot);
     if (!winner)
         return;
     const struct known_snapshot *basis = greatest(order, tells_lines);
     bool torn = false;
     out->winner = winner;
+    out->disputed |= winner->facts.disputed;
     out->status = winner->facts.status;
     out->paid_at = merge_paid_at(order, winner, basis);
     if (basis)

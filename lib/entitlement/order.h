@@ -24,6 +24,12 @@ struct known_snapshot {
     char *owner_user, *owner_team; /* of a valid reference, or NULL */
 };
 
+/* A state of a subscription as the store keeps it. */
+struct known_subscription {
+    struct fact_subscription facts;
+    unsigned char digest[DIGEST_LEN];
+};
+
 struct known_order {
     const char *source; /* name, for the catalogue; borrowed */
     uint32_t source_id;
@@ -34,8 +40,17 @@ struct known_order {
     size_t refund_count;
     struct fact_dispute *disputes;
     size_t dispute_count;
+    struct known_subscription *subscriptions;
+    size_t subscription_count;
 };
 void known_order_free(struct known_order *order); /* the contents */
+
+/*
+ * Times that lay ahead were cut at receipt; left so, they would count in the order of their
+ * arrival. Raises each cut time, as far as needed, so that among themselves they count in the order
+ * that the shop claims. A function of the set; to be called once, before order_merge().
+ */
+void known_order_settle(struct known_order *order);
 
 /* Mirrors shop_order.subject_kind. */
 enum subject_kind { SUBJECT_NONE, SUBJECT_ADDRESS, SUBJECT_USER };
@@ -57,7 +72,9 @@ struct merged_order {
     const struct known_snapshot *winner; /* NULL: nothing but refunds or disputes is known yet */
     enum order_status status;            /* ORDER_REFUNDED too when amounts sum to the whole */
     bool disputed;                       /* an open or lost chargeback */
-    int64_t paid_at;                     /* or TIME_NONE */
+    const struct fact_subscription
+        *subscription; /* its latest state, if the order is one; borrowed */
+    int64_t paid_at;   /* or TIME_NONE */
     struct subject subject;
     struct merged_line *lines;
     size_t line_count;

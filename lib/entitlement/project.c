@@ -8,12 +8,16 @@
 /* The last second that RFC 3339 can write, the end of the year 9999: what ends later never ends. */
 #define LAST_TIME (INT64_C(253402300799) * TIME_SECOND)
 
+/* How long a renewal's webhook may be late before an active subscription counts as unpaid. */
+#define RENEWAL_MAY_BE_LATE TIME_DAY
+
 /* What the rules that match one line add to. */
 struct draft {
     struct projection *out;
     size_t room;
     struct contribution pattern; /* what every contribution of the line has */
     int64_t runs_from;           /* when durations begin, or TIME_NONE if the order is not paid */
+    const struct fact_subscription *subscription; /* decides the term instead, or NULL */
 };
 
 /* Never beyond LAST_TIME. */
@@ -24,6 +28,46 @@ static int64_t days_after(int64_t time, int64_t days)
         end > LAST_TIME)
         return LAST_TIME;
     return end;
+}
+
+/* When what a subscription gives ends: at the end of what is paid. TIME_NONE: not while it lasts.
+ */
+static int64_t subscription_end(const struct fact_subscription *subscription)
+{
+    int64_t paid = subscription->paid_until;
+    switch (subscription->state) {
+    case SUBSCRIPTION_TRIAL:
+    case SUBSCRIPTION_ACTIVE:
+        return paid;
+    case SUBSCRIPTION_PAST_DUE:
+        if (subscription->unpaid_since != TIME_NONE)
+            return subscription->unpaid_since;
+        return paid != TIME_NONE ? paid : subscription->time;
+    case SUBSCRIPTION_PAUSED:
+    case SUBSCRIPTION_CANCELLED:
+        return paid != TIME_NONE ? paid : subscription->time;
+    case SUBSCRIPTION_EXPIRED:
+        break;
+    }
+    return paid != TIME_NONE && paid < subscription->time ? paid : subscription->time;
+}
+
+/* Grace runs from the start of the unpaid period, while a payment is still expected. */
+static void set_subscription_term(struct contribution *contribution,
+                                  const struct catalogue_rule *rule,
+                                  const struct fact_subscription *subscription)
+{
+    int64_t end = subscription_end(subscription), grace = TIME_NONE;
+    contribution->ends_at = end;
+    contribution->grace_until = TIME_NONE;
+    if (end == TIME_NONE || subscription->state > SUBSCRIPTION_PAST_DUE)
+        return;
+    if (rule->grace_days > 0)
+        grace = days_after(end, rule->grace_days);
+    if (subscription->state != SUBSCRIPTION_PAST_DUE &&
+        (grace == TIME_NONE || grace < end + RENEWAL_MAY_BE_LATE))
+        grace = end + RENEWAL_MAY_BE_LATE;
+    contribution->grace_until = grace;
 }
 
 /* Sets when a contribution ends under one rule. */
@@ -58,7 +102,10 @@ static void draft_rule(const struct catalogue_rule *rule, void *arg)
         struct contribution *contribution = &out->contributions[out->count++];
         *contribution = draft->pattern;
         contribution->key = rule->keys[i];
-        set_term(contribution, rule, draft->runs_from);
+        if (draft->subscription)
+            set_subscription_term(contribution, rule, draft->subscription);
+        else
+            set_term(contribution, rule, draft->runs_from);
     }
 }
 
@@ -109,8 +156,12 @@ static enum contribution_state line_state(const struct merged_order *merged,
 {
     switch (merged->status) {
     case ORDER_PENDING:
+        if (merged->subscription)
+            break; /* its state says what is paid, and a trial is paid for by nobody */
         return CONTRIBUTION_PENDING;
     case ORDER_CANCELLED:
+        if (merged->subscription)
+            break;
         return CONTRIBUTION_CANCELLED;
     case ORDER_REFUNDED:
         return CONTRIBUTION_REFUNDED;
@@ -137,7 +188,8 @@ void order_project(const struct known_order *order, const struct merged_order *m
                    const struct catalogue *catalogue, struct projection *out)
 {
     *out = (struct projection){0};
-    struct draft draft = {.out = out, .runs_from = paid_time(merged)};
+    struct draft draft = {
+        .out = out, .runs_from = paid_time(merged), .subscription = merged->subscription};
     if (merged->line_count > 0)
         out->unmapped = xcalloc(merged->line_count, sizeof *out->unmapped);
     for (size_t i = 0; i < merged->line_count; i++) {

@@ -25,6 +25,15 @@ void evidence_set_time(struct fact_snapshot *snapshot, int64_t told, int64_t rec
     snapshot->time_claimed = told;
 }
 
+void evidence_free_line(struct fact_line *line)
+{
+    free(line->id);
+    free(line->product);
+    free(line->product2);
+    free(line->variant);
+    free(line->sku);
+}
+
 int evidence_add_line(struct facts *facts, struct fact_snapshot *snapshot, struct fact_line *line)
 {
     const char *fault =
@@ -35,10 +44,7 @@ int evidence_add_line(struct facts *facts, struct fact_snapshot *snapshot, struc
     if (line->quantity < 0 || line->refunded_quantity < 0)
         fault = "a line of the order has a quantity below 0";
     if (fault) {
-        free(line->id);
-        free(line->product);
-        free(line->variant);
-        free(line->sku);
+        evidence_free_line(line);
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "%s", fault);
         return -1;
     }

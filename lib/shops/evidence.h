@@ -17,6 +17,8 @@
 int64_t evidence_time(int64_t told, int64_t received_at);
 /* Sets the snapshot's time to that, and notes it if it was cut. */
 void evidence_set_time(struct fact_snapshot *snapshot, int64_t told, int64_t received_at);
+/* Frees what a line owns: for one that could not be read whole. */
+void evidence_free_line(struct fact_line *line);
 /* Adds a line and takes over its strings, also when it fails. */
 int evidence_add_line(struct facts *facts, struct fact_snapshot *snapshot, struct fact_line *line)
     __attribute__((warn_unused_result));

@@ -102,6 +102,19 @@ bool shop_json_is_only_id(const struct json_object *holder)
     return json_object_object_length(holder) == 1 && shop_json_has(holder, "id");
 }
 
+bool shop_json_is_type(const char *content_type)
+{
+    static const char prefix[] = "application/", json[] = "json", suffix[] = "+json";
+    const size_t prefix_len = sizeof(prefix) - 1, suffix_len = sizeof(suffix) - 1;
+    size_t len = content_type ? strcspn(content_type, "; \t") : 0;
+    if (len <= prefix_len || strncasecmp(content_type, prefix, prefix_len) != 0)
+        return false;
+    const char *name = content_type + prefix_len;
+    len -= prefix_len;
+    return (len == sizeof(json) - 1 && strncasecmp(name, json, len) == 0) ||
+           (len > suffix_len && strncasecmp(name + len - suffix_len, suffix, suffix_len) == 0);
+}
+
 static int malformed(struct facts *facts, const char *key, const char *what)
 {
     facts_set_aside(facts, SET_ASIDE_MALFORMED, "`%s` %s", key, what);
@@ -211,6 +224,41 @@ int shop_take_amount(struct facts *facts, const struct json_object *holder, cons
     if (value > LIMIT_AMOUNT || value < -LIMIT_AMOUNT)
         return malformed(facts, key, "is beyond any amount");
     *amount = value < 0 ? -value : value;
+    return 0;
+}
+
+/* Millionths in one smallest unit. ISO 4217 lists which currencies are not divided by a hundred. */
+static int64_t micros_per_minor(const char *currency)
+{
+    static const char whole[] = "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX VND VUV XAF XOF XPF";
+    static const char thousandths[] = "BHD IQD JOD KWD LYD OMR TND";
+    if (!currency || strlen(currency) != 3 || strchr(currency, ' '))
+        return 10000;
+    return strstr(whole, currency) ? 1000000 : strstr(thousandths, currency) ? 1000 : 10000;
+}
+
+int shop_take_minor(struct facts *facts, const struct json_object *holder, const char *key,
+                    const char *currency, int64_t absent, int64_t *amount)
+{
+    struct json_object *member = shop_json_member(holder, key);
+    if (!member) {
+        *amount = absent;
+        return 0;
+    }
+    if (!json_object_is_type(member, json_type_int) &&
+        !json_object_is_type(member, json_type_string))
+        return malformed(facts, key, "is not an amount in the smallest unit");
+    const char *text = json_object_get_string(member);
+    size_t len = json_object_is_type(member, json_type_string)
+                     ? (size_t)json_object_get_string_len(member)
+                     : strlen(text);
+    size_t sign = len > 0 && *text == '-' ? 1 : 0;
+    int64_t value, unit = micros_per_minor(currency);
+    if (text_to_int(text + sign, len - sign, &value))
+        return malformed(facts, key, "is not an amount in the smallest unit");
+    if (value > LIMIT_AMOUNT / unit)
+        return malformed(facts, key, "is beyond any amount");
+    *amount = value * unit;
     return 0;
 }
 

@@ -31,6 +31,9 @@ struct json_object *shop_json_object(const struct json_object *holder, const cha
 const char *shop_json_text(const struct json_object *holder, const char *key);
 bool shop_json_has(const struct json_object *holder, const char *key); /* also when it is null */
 bool shop_json_is_only_id(const struct json_object *holder);           /* exactly {"id": ...} */
+/* Whether a Content-Type, which may be NULL, says JSON (application/json,
+ * application/vnd.api+json): a firewall's page does not. */
+bool shop_json_is_type(const char *content_type);
 
 /* An id: a whole number to its last digit, or a string of at most `limit` printable bytes. */
 int shop_take_id(struct facts *facts, const struct json_object *holder, const char *key,
@@ -47,6 +50,11 @@ int shop_take_quantity(struct facts *facts, const struct json_object *holder, co
 /* A decimal amount in millionths without its sign; `absent` if it is not told. */
 int shop_take_amount(struct facts *facts, const struct json_object *holder, const char *key,
                      int64_t absent, int64_t *amount) __attribute__((warn_unused_result));
+/* The same for an amount that is told in the currency's smallest unit ("1099", 1099); NULL for a
+ * currency means one of a hundred. */
+int shop_take_minor(struct facts *facts, const struct json_object *holder, const char *key,
+                    const char *currency, int64_t absent, int64_t *amount)
+    __attribute__((warn_unused_result));
 /* A time; TIME_NONE if absent, null or "". */
 int shop_take_time(struct facts *facts, const struct json_object *holder, const char *key,
                    int64_t *time) __attribute__((warn_unused_result));

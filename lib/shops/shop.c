@@ -8,6 +8,11 @@
 static const struct shop_adapter *const adapters[PROVIDER_COUNT] = {
     [PROVIDER_WOOCOMMERCE] = &shop_woocommerce,
     [PROVIDER_SHOPIFY] = &shop_shopify,
+    [PROVIDER_STRIPE] = &shop_stripe,
+    [PROVIDER_GUMROAD] = &shop_gumroad,
+    [PROVIDER_FASTSPRING] = &shop_fastspring,
+    [PROVIDER_PADDLE] = &shop_paddle,
+    [PROVIDER_LEMONSQUEEZY] = &shop_lemonsqueezy,
     [PROVIDER_STANDARD] = &shop_standard,
 };
 

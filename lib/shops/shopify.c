@@ -71,10 +71,7 @@ static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
         shop_take_selector(facts, item, "sku", &line.sku) ||
         shop_take_quantity(facts, item, "quantity", 1, &line.quantity) ||
         shop_take_quantity(facts, item, "current_quantity", line.quantity, &left)) {
-        free(line.id);
-        free(line.product);
-        free(line.variant);
-        free(line.sku);
+        evidence_free_line(&line);
         return -1;
     }
     line.refunded_quantity = left < line.quantity ? line.quantity - left : 0;

@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
+#include "shops/json.h"
 
 /* How a provider that signs the body alone names its headers. Shopify has an older and a newer
  * style of the same names. */
@@ -10,11 +12,15 @@ static const struct scheme {
     enum provider provider;
     const char *signature[2];
     const char *topic[2];
+    bool hex; /* else base64 */
 } schemes[] = {
-    {PROVIDER_WOOCOMMERCE, {"X-WC-Webhook-Signature", NULL}, {"X-WC-Webhook-Topic", NULL}},
+    {PROVIDER_WOOCOMMERCE, {"X-WC-Webhook-Signature", NULL}, {"X-WC-Webhook-Topic", NULL}, false},
     {PROVIDER_SHOPIFY,
      {"X-Shopify-Hmac-SHA256", "Shopify-Hmac-SHA256"},
-     {"X-Shopify-Topic", "Shopify-Topic"}},
+     {"X-Shopify-Topic", "Shopify-Topic"},
+     false},
+    {PROVIDER_FASTSPRING, {"X-FS-Signature", NULL}, {NULL, NULL}, false},
+    {PROVIDER_LEMONSQUEEZY, {"X-Signature", NULL}, {"X-Event-Name", NULL}, true},
 };
 
 static const struct scheme *scheme_of(enum provider provider)
@@ -56,6 +62,16 @@ static const struct http_header *only_signature(const struct scheme *scheme,
     return total == 1 ? only : NULL;
 }
 
+/* Only printable ASCII goes into the log. */
+static void set_topic(struct shop_receipt *receipt, const char *text, size_t len)
+{
+    size_t out = 0;
+    for (size_t i = 0; i < len && out < sizeof(receipt->topic) - 1; i++)
+        if (text[i] > 0x20 && text[i] < 0x7f)
+            receipt->topic[out++] = text[i];
+    receipt->topic[out] = '\0';
+}
+
 /* Copies the topic for the log. It is not signed, so nothing may rest on it. */
 static void note_topic(const struct scheme *scheme, const struct shop_delivery *delivery,
                        struct shop_receipt *receipt)
@@ -63,11 +79,33 @@ static void note_topic(const struct scheme *scheme, const struct shop_delivery *
     const struct http_header *topic = NULL;
     for (size_t i = 0; i < 2 && scheme->topic[i] && !topic; i++)
         topic = signature_header(delivery, scheme->topic[i]);
-    size_t out = 0;
-    for (size_t i = 0; topic && i < topic->value_len && out < sizeof(receipt->topic) - 1; i++)
-        if (topic->value[i] > 0x20 && topic->value[i] < 0x7f)
-            receipt->topic[out++] = topic->value[i];
-    receipt->topic[out] = '\0';
+    set_topic(receipt, topic ? topic->value : "", topic ? topic->value_len : 0);
+}
+
+/* A body is read leniently here: it was signed, so it is stored, whatever it holds. */
+void signature_receipt_event(const struct shop_delivery *delivery, const char *id_key,
+                             const char *type_key, struct shop_receipt *receipt)
+{
+    const char *why;
+    struct json_object *root = shop_json_read(delivery->body, delivery->len, &why);
+    const char *id = shop_json_text(root, id_key), *type = shop_json_text(root, type_key);
+    if (id && *id && strlen(id) <= LIMIT_EVENT_ID) {
+        const struct span parts[] = {{"event", 5}, {id, strlen(id)}};
+        digest_sha256_parts(parts, 2, receipt->key);
+    } else {
+        digest_sha256(delivery->body, delivery->len, receipt->key);
+    }
+    set_topic(receipt, type ? type : "", type ? strlen(type) : 0);
+    json_object_put(root);
+}
+
+/* The MAC that a header spells, in the scheme's own alphabet. */
+static int spelled_mac(const struct scheme *scheme, const struct http_header *header,
+                       struct buf *told)
+{
+    int bad = scheme->hex ? digest_unhex(header->value, header->value_len, told)
+                          : digest_unbase64(header->value, header->value_len, false, told);
+    return bad || told->len != DIGEST_LEN ? -1 : 0;
 }
 
 enum shop_verdict signature_verify_body(const struct settings_source *source,
@@ -77,8 +115,7 @@ enum shop_verdict signature_verify_body(const struct settings_source *source,
     const struct scheme *scheme = scheme_of(source->provider);
     const struct http_header *header = only_signature(scheme, delivery);
     struct buf told = {0};
-    if (!header || digest_unbase64(header->value, header->value_len, false, &told) ||
-        told.len != DIGEST_LEN) {
+    if (!header || spelled_mac(scheme, header, &told)) {
         buf_free(&told);
         return SHOP_SIGNATURE_INVALID;
     }
@@ -107,7 +144,11 @@ void signature_sign_body(const struct settings_source *source, const char *body,
     if (source->webhook_secrets.count == 0)
         die("signature: source %s has no secret to sign with", source->name);
     digest_hmac_sha256(secret->bytes, secret->len, &(struct span){body, len}, 1, made);
-    buf_printf(headers, "%s: ", scheme_of(source->provider)->signature[0]);
-    digest_base64(made, sizeof(made), headers);
+    const struct scheme *scheme = scheme_of(source->provider);
+    buf_printf(headers, "%s: ", scheme->signature[0]);
+    if (scheme->hex)
+        digest_hex(made, sizeof(made), headers);
+    else
+        digest_base64(made, sizeof(made), headers);
     buf_puts(headers, "\r\n");
 }

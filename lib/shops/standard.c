@@ -1,6 +1,6 @@
 /*
  * Standard Webhooks (webhook-id, webhook-timestamp, webhook-signature, or the same three of svix-),
- * carrying this project's own order shape:
+ * carrying this project's own order shape, or Polar's (polar.c):
  *
  *     signed    = id "." timestamp "." body
  *     signature = entry *( SP entry )      entry = "v1," base64(HMAC-SHA256(key, signed)) / other
@@ -15,6 +15,7 @@
 #include "base/text.h"
 #include "shops/evidence.h"
 #include "shops/json.h"
+#include "shops/polar.h"
 #include "shops/shop.h"
 #include "shops/signature.h"
 
@@ -204,10 +205,7 @@ static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
         shop_take_selector(facts, item, "sku", &line.sku) ||
         shop_take_quantity(facts, item, "quantity", 1, &line.quantity) ||
         shop_take_quantity(facts, item, "refunded_quantity", 0, &line.refunded_quantity)) {
-        free(line.id);
-        free(line.product);
-        free(line.variant);
-        free(line.sku);
+        evidence_free_line(&line);
         return -1;
     }
     return evidence_add_line(facts, snapshot, &line);
@@ -295,6 +293,8 @@ static void read_delivery(const struct settings_source *source, const char *body
     const struct json_object *data = shop_json_object(root, "data");
     if (!type)
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "`type` is missing");
+    else if (polar_is_event(type, data))
+        polar_read(root, type, data, received_at, facts);
     else if (strncmp(type, "order.", strlen("order.")) != 0)
         facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER, "`type` does not begin with order.");
     else if (!data)

@@ -68,10 +68,7 @@ static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
         shop_take_optional_id(facts, item, "variation_id", LIMIT_SELECTOR, &line.variant) ||
         shop_take_selector(facts, item, "sku", &line.sku) ||
         shop_take_quantity(facts, item, "quantity", 1, &line.quantity)) {
-        free(line.id);
-        free(line.product);
-        free(line.variant);
-        free(line.sku);
+        evidence_free_line(&line);
         return -1;
     }
     return evidence_add_line(facts, snapshot, &line);

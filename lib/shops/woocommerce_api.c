@@ -4,6 +4,8 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
+#include "shops/answer.h"
+#include "shops/credentials.h"
 #include "shops/evidence.h"
 #include "shops/json.h"
 #include "shops/woocommerce.h"
@@ -19,38 +21,9 @@ static bool is_digits(const char *id)
     return len > 0 && len <= 20 && strspn(id, "0123456789") == len;
 }
 
-/*
- * "user:password" for Basic authentication, from a key file with `ck_...:cs_...` in one line, or
- * with the key in the first line and the secret in the second; NULL if it holds neither.
- */
-static char *credentials(const struct settings_source *source)
-{
-    const struct secret_list *keys = &source->api_keys;
-    struct buf out = {0};
-    if (keys->count == 0)
-        return NULL;
-    buf_append(&out, keys->items[0].bytes, keys->items[0].len);
-    if (!memchr(out.data, ':', out.len) && keys->count >= 2) {
-        buf_putc(&out, ':');
-        buf_append(&out, keys->items[1].bytes, keys->items[1].len);
-    }
-    const char *colon = memchr(out.data, ':', out.len);
-    if (!colon || colon == out.data || colon == out.data + out.len - 1 ||
-        out.len > LIMIT_SHOP_CREDENTIALS) {
-        buf_wipe(&out);
-        return NULL;
-    }
-    return buf_take(&out);
-}
-
 bool woocommerce_can_ask(const struct settings_source *source)
 {
-    char *pair = credentials(source);
-    if (!pair)
-        return false;
-    explicit_bzero(pair, strlen(pair));
-    free(pair);
-    return true;
+    return credentials_has_basic(source);
 }
 
 int woocommerce_fetch(const struct settings_source *source, const char *order_id,
@@ -61,7 +34,7 @@ int woocommerce_fetch(const struct settings_source *source, const char *order_id
     char *basic_auth;
     if ((need->kind != NEED_ORDER && need->kind != NEED_REFUNDS) || !is_digits(order_id))
         return -1;
-    basic_auth = credentials(source);
+    basic_auth = credentials_basic(source);
     if (!basic_auth)
         return -1;
     *out = (struct shop_fetch){
@@ -172,12 +145,6 @@ static bool says_gone(const struct json_object *root)
                     strcmp(code, "woocommerce_rest_invalid_order_id") == 0);
 }
 
-static enum shop_answer_verdict refused(struct buf *detail, const char *sentence)
-{
-    buf_puts(detail, sentence);
-    return SHOP_ANSWER_REFUSED;
-}
-
 static enum shop_answer_verdict read_order_answer(const struct json_object *root,
                                                   const struct shop_fetch *call, int64_t date,
                                                   struct facts *facts, struct buf *detail)
@@ -190,7 +157,7 @@ static enum shop_answer_verdict read_order_answer(const struct json_object *root
     woocommerce_read_order(root, (struct woocommerce_origin){.received_at = date, .from_api = true},
                            facts);
     if (facts->order_count == 1 && strcmp(facts->orders[0].id, call->order_id) != 0)
-        return refused(detail, "the shop answered with another order than was asked for");
+        return answer_refuse(detail, "the shop answered with another order than was asked for");
     return SHOP_ANSWER_READ;
 }
 
@@ -204,22 +171,15 @@ static enum shop_answer_verdict read_json_answer(const struct json_object *root,
         return SHOP_ANSWER_READ;
     }
     if (answer->status != 200)
-        return refused(detail, "the shop has no such address: check that api_url is the shop's "
-                               "own and that WooCommerce's REST API is on");
+        return answer_refuse(detail,
+                             "the shop has no such address: check that api_url is the shop's "
+                             "own and that WooCommerce's REST API is on");
     if (call->kind == NEED_ORDER)
         return read_order_answer(root, call, answer->date, facts, detail);
     if (!json_object_is_type(root, json_type_array))
-        return refused(detail, "the shop answered with something that is no list of refunds");
+        return answer_refuse(detail, "the shop answered with something that is no list of refunds");
     read_refunds(root, call, answer->date, facts);
     return SHOP_ANSWER_READ;
-}
-
-static bool is_json_type(const char *content_type)
-{
-    static const char json[] = "application/json";
-    size_t len = sizeof(json) - 1;
-    return content_type && strncasecmp(content_type, json, len) == 0 &&
-           (content_type[len] == '\0' || content_type[len] == ';' || content_type[len] == ' ');
 }
 
 enum shop_answer_verdict woocommerce_read_answer(const struct settings_source *source,
@@ -228,28 +188,16 @@ enum shop_answer_verdict woocommerce_read_answer(const struct settings_source *s
                                                  struct facts *facts, struct buf *detail)
 {
     (void)source;
-    const char *why = "it is not JSON";
-    if (answer->status == 401 || answer->status == 403) {
-        buf_printf(detail,
-                   "the shop refused the key (%d): check that api_key_file holds ck_...:cs_... of "
-                   "a user who may read orders, and that api_url begins with https://",
-                   answer->status);
-        return SHOP_ANSWER_REFUSED;
-    }
-    if (answer->status != 200 && answer->status != 404) {
-        buf_printf(detail, "the shop answered %d", answer->status);
-        return SHOP_ANSWER_LATER;
-    }
-    struct json_object *root =
-        is_json_type(answer->content_type) ? shop_json_read(answer->body, answer->len, &why) : NULL;
-    if (!root && answer->status == 404)
-        return refused(detail, "the shop has no such address: check that api_url is the shop's "
-                               "own and that its permalinks are on");
-    if (!root) {
-        buf_printf(detail, "the shop's answer cannot be read: %s", why);
-        return SHOP_ANSWER_LATER;
-    }
-    enum shop_answer_verdict verdict = read_json_answer(root, call, answer, facts, detail);
+    static const struct answer_advice advice = {
+        .key = "check that api_key_file holds ck_...:cs_... of a user who may read orders, and "
+               "that api_url begins with https://",
+        .address = "check that api_url is the shop's own and that its permalinks are on",
+    };
+    enum shop_answer_verdict verdict;
+    struct json_object *root = answer_open(answer, &advice, &verdict, detail);
+    if (!root)
+        return verdict;
+    verdict = read_json_answer(root, call, answer, facts, detail);
     json_object_put(root);
     return verdict;
 }

@@ -86,6 +86,15 @@ static struct fact_dispute *dispute_add(struct order_work *work)
     return &known->disputes[known->dispute_count++];
 }
 
+static struct known_subscription *subscription_add(struct order_work *work)
+{
+    struct known_order *known = &work->known;
+
+    known->subscriptions = grow(known->subscriptions, known->subscription_count,
+                                sizeof(*known->subscriptions), &work->subscription_marks);
+    return &known->subscriptions[known->subscription_count++];
+}
+
 static struct known_snapshot *snapshot_find(struct order_work *work,
                                             const unsigned char digest[DIGEST_LEN])
 {
@@ -130,6 +139,8 @@ static void snapshot_row(struct db_rows *rows, void *arg)
     column_digest(rows, 14, snapshot->address_index);
     snapshot->owner_user = column_text(rows, 15);
     snapshot->owner_team = column_text(rows, 16);
+    facts->time_claimed = db_int(rows, 17);
+    facts->disputed = db_int(rows, 18) != 0;
 }
 
 static void line_row(struct db_rows *rows, void *arg)
@@ -149,6 +160,7 @@ static void line_row(struct db_rows *rows, void *arg)
     line->sku = column_text(rows, 6);
     line->quantity = db_int(rows, 7);
     line->refunded_quantity = db_int(rows, 8);
+    line->product2 = column_text(rows, 9);
 }
 
 /* Rows come sorted by refund, its own row (line '') first. */
@@ -214,6 +226,20 @@ static void dispute_row(struct db_rows *rows, void *arg)
     dispute->state = (enum dispute_state)column_enum(rows, 4);
 }
 
+static void subscription_row(struct db_rows *rows, void *arg)
+{
+    struct known_subscription *subscription = subscription_add(row_order(rows, arg));
+    struct fact_subscription *facts = &subscription->facts;
+
+    column_digest(rows, 2, subscription->digest);
+    facts->time = db_int(rows, 3);
+    facts->from_api = db_int(rows, 4) != 0;
+    facts->read_at = db_int(rows, 5);
+    facts->state = (enum subscription_state)column_enum(rows, 6);
+    facts->paid_until = db_time_of(rows, 7);
+    facts->unpaid_since = db_time_of(rows, 8);
+}
+
 /* The tables of facts, parents before their children. */
 static const struct {
     const char *head;
@@ -222,10 +248,10 @@ static const struct {
 } fact_tables[] = {
     {"SELECT source_id, order_id, digest, time, time_flagged, from_api, read_at, CAST(status AS UNSIGNED),"
      " lines_known, lists_refunds, paid_at, total, refunded_total, CAST(address_state AS UNSIGNED),"
-     " address_index, owner_user, owner_team FROM order_snapshot WHERE (source_id, order_id) IN",
+     " address_index, owner_user, owner_team, time_claimed, disputed FROM order_snapshot WHERE (source_id, order_id) IN",
      "", snapshot_row},
     {"SELECT source_id, order_id, digest, line_id, product, variant, sku, quantity,"
-     " refunded_quantity FROM order_line WHERE (source_id, order_id) IN",
+     " refunded_quantity, product2 FROM order_line WHERE (source_id, order_id) IN",
      "ORDER BY source_id, order_id, digest, line_id", line_row},
     {"SELECT source_id, order_id, digest, refund_id, line_id, amount, lines_known, quantity"
      " FROM snapshot_refund WHERE (source_id, order_id) IN",
@@ -239,6 +265,9 @@ static const struct {
     {"SELECT source_id, order_id, dispute_id, time, CAST(state AS UNSIGNED)"
      " FROM order_dispute WHERE (source_id, order_id) IN",
      "", dispute_row},
+    {"SELECT source_id, order_id, digest, time, from_api, read_at, CAST(state AS UNSIGNED),"
+     " paid_until, unpaid_since FROM order_subscription WHERE (source_id, order_id) IN",
+     "", subscription_row},
 };
 
 enum db_result order_facts_read(struct db *db, struct order_batch *batch)
@@ -333,6 +362,7 @@ static void lines_unique(struct fact_snapshot *snapshot)
         if (kept > 0 && strcmp(snapshot->lines[kept - 1].id, line->id) == 0) {
             xfree(line->id);
             xfree(line->product);
+            xfree(line->product2);
             xfree(line->variant);
             xfree(line->sku);
         } else {
@@ -386,6 +416,7 @@ static void snapshot_copy(struct fact_snapshot *to, const struct fact_snapshot *
         *line = from->lines[i];
         line->id = xstrdup(line->id);
         line->product = copy_or_null(line->product);
+        line->product2 = copy_or_null(line->product2);
         line->variant = copy_or_null(line->variant);
         line->sku = copy_or_null(line->sku);
     }
@@ -515,6 +546,23 @@ static void refund_clear(struct fact_refund *refund)
     memset(refund, 0, sizeof(*refund));
 }
 
+/* What a refund gave back never changes: words about it that do not tell take the lines of those
+ * that did. */
+static bool refund_lend_lines(struct fact_refund *from, struct fact_refund *to)
+{
+    if (to->lines_known || !from->lines_known)
+        return false;
+    for (size_t i = 0; i < to->line_count; i++)
+        xfree(to->lines[i].line_id);
+    xfree(to->lines);
+    to->lines = from->lines;
+    to->line_count = from->line_count;
+    to->lines_known = true;
+    from->lines = NULL;
+    from->line_count = 0;
+    return true;
+}
+
 static void add_refund(struct order_work *work, const struct fact_refund *told,
                        uint64_t delivery_id)
 {
@@ -527,14 +575,20 @@ static void add_refund(struct order_work *work, const struct fact_refund *told,
     refund_lines_copy(&copy.lines, &copy.line_count, told->lines, told->line_count);
     refund_lines_fold(copy.lines, &copy.line_count);
     if (known != NULL && !refund_greater(&copy, known)) {
+        bool lends = refund_lend_lines(&copy, known);
+
         refund_clear(&copy);
-        return;
+        if (!lends)
+            return;
+    } else {
+        if (known == NULL) {
+            known = refund_add(work);
+        } else {
+            refund_lend_lines(known, &copy);
+            refund_clear(known);
+        }
+        *known = copy;
     }
-    if (known == NULL)
-        known = refund_add(work);
-    else
-        refund_clear(known);
-    *known = copy;
     mark = &work->refund_marks[known - work->known.refunds];
     mark->dirty = true;
     mark->delivery_id = delivery_id;
@@ -564,6 +618,32 @@ static void add_dispute(struct order_work *work, const struct fact_dispute *told
     mark->delivery_id = delivery_id;
 }
 
+/* A state told again with a later read of the API settles more; else it is known. */
+static void add_state(struct order_work *work, const struct fact_subscription *told,
+                      uint64_t delivery_id)
+{
+    unsigned char digest[DIGEST_LEN];
+    struct known_subscription *known = NULL;
+    struct fact_mark *mark;
+
+    fact_subscription_digest(told, digest);
+    for (size_t i = 0; i < work->known.subscription_count; i++) {
+        if (memcmp(work->known.subscriptions[i].digest, digest, DIGEST_LEN) == 0)
+            known = &work->known.subscriptions[i];
+    }
+    if (known != NULL && told->read_at <= known->facts.read_at)
+        return;
+    if (known == NULL) {
+        known = subscription_add(work);
+        known->facts = *told;
+        memcpy(known->digest, digest, DIGEST_LEN);
+    }
+    known->facts.read_at = told->read_at;
+    mark = &work->subscription_marks[known - work->known.subscriptions];
+    mark->dirty = true;
+    mark->delivery_id = delivery_id;
+}
+
 void order_facts_add(struct order_batch *batch, struct order_work *work,
                      const struct order_news *news)
 {
@@ -573,6 +653,8 @@ void order_facts_add(struct order_batch *batch, struct order_work *work,
         return;
     if (facts->snapshot != NULL)
         add_snapshot(batch, work, news);
+    if (facts->subscription != NULL)
+        add_state(work, facts->subscription, news->delivery_id);
     for (size_t i = 0; i < facts->refund_count; i++)
         add_refund(work, &facts->refunds[i], news->delivery_id);
     for (size_t i = 0; i < facts->dispute_count; i++)

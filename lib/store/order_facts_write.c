@@ -60,6 +60,8 @@ static void add_snapshot(struct values *values, const struct order_work *work, s
                                                   : REFERENCE_ABSENT);
     add_delivery(values, mark->delivery_id);
     values_add_int(values, now);
+    values_add_int(values, facts->time_flagged ? facts->time_claimed : 0);
+    values_add_int(values, facts->disputed);
 }
 
 /* Calls back for each order's snapshots that are to be written. */
@@ -94,6 +96,7 @@ static void add_lines(struct values *values, const struct order_work *work, size
         values_add_text(values, line->sku);
         values_add_int(values, line->quantity);
         values_add_int(values, line->refunded_quantity);
+        values_add_text(values, line->product2);
     }
 }
 
@@ -139,17 +142,19 @@ static enum db_result write_snapshots(struct db *db, const struct order_batch *b
                         "INSERT INTO order_snapshot (source_id, order_id, digest, time,"
                         " time_flagged, from_api, read_at, status, lines_known, lists_refunds,"
                         " paid_at, total, refunded_total, address_state, address_index,"
-                        " owner_user, owner_team, reference_state, delivery_id, recorded_at)"
+                        " owner_user, owner_team, reference_state, delivery_id, recorded_at,"
+                        " time_claimed, disputed)"
                         " VALUES",
-                        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                         "ON DUPLICATE KEY UPDATE time = VALUES(time), read_at = VALUES(read_at)",
-                        &rows, 20);
+                        &rows, 22);
     if (result == DB_OK)
         result = rows_write(db,
                             "INSERT INTO order_line (source_id, order_id, digest, line_id,"
-                            " product, variant, sku, quantity, refunded_quantity) VALUES",
-                            "(?,?,?,?,?,?,?,?,?)",
-                            "ON DUPLICATE KEY UPDATE quantity = VALUES(quantity)", &lines, 9);
+                            " product, variant, sku, quantity, refunded_quantity,"
+                            " product2) VALUES",
+                            "(?,?,?,?,?,?,?,?,?,?)",
+                            "ON DUPLICATE KEY UPDATE quantity = VALUES(quantity)", &lines, 10);
     if (result == DB_OK)
         result = rows_write(db,
                             "INSERT INTO snapshot_refund (source_id, order_id, digest, refund_id,"
@@ -249,6 +254,41 @@ static enum db_result write_disputes(struct db *db, const struct order_batch *ba
     return result;
 }
 
+static enum db_result write_states(struct db *db, const struct order_batch *batch)
+{
+    struct values rows = {0};
+    enum db_result result;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct order_work *work = &batch->orders[i];
+
+        for (size_t s = 0; s < work->known.subscription_count; s++) {
+            const struct known_subscription *known = &work->known.subscriptions[s];
+
+            if (!work->subscription_marks[s].dirty)
+                continue;
+            add_key(&rows, &work->known);
+            values_add_bytes(&rows, known->digest, DIGEST_LEN);
+            values_add_int(&rows, known->facts.time);
+            values_add_int(&rows, known->facts.from_api);
+            values_add_int(&rows, known->facts.read_at);
+            add_enum(&rows, (int)known->facts.state);
+            values_add_time(&rows, known->facts.paid_until);
+            values_add_time(&rows, known->facts.unpaid_since);
+            add_delivery(&rows, work->subscription_marks[s].delivery_id);
+            values_add_int(&rows, batch->context->now);
+        }
+    }
+    result = rows_write(db,
+                        "INSERT INTO order_subscription (source_id, order_id, digest, time,"
+                        " from_api, read_at, state, paid_until, unpaid_since, delivery_id,"
+                        " recorded_at) VALUES",
+                        "(?,?,?,?,?,?,?,?,?,?,?)",
+                        "ON DUPLICATE KEY UPDATE read_at = VALUES(read_at)", &rows, 11);
+    values_free(&rows);
+    return result;
+}
+
 static int address_order(const void *a, const void *b)
 {
     return memcmp(((const struct address_row *)a)->index, ((const struct address_row *)b)->index,
@@ -295,5 +335,7 @@ enum db_result order_facts_write(struct db *db, struct order_batch *batch)
         result = write_refunds(db, batch);
     if (result == DB_OK)
         result = write_disputes(db, batch);
+    if (result == DB_OK)
+        result = write_states(db, batch);
     return result;
 }

@@ -30,7 +30,7 @@ struct fact_mark {
 struct order_work {
     struct known_order known;
     const struct order_news *cause; /* the first news of this order: what the audit names */
-    struct fact_mark *snapshot_marks, *refund_marks, *dispute_marks;
+    struct fact_mark *snapshot_marks, *refund_marks, *dispute_marks, *subscription_marks;
 
     struct merged_order merged;
     struct projection projection;

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "store/catalogue_store.h"
+#include "store/order_alias.h"
 #include "store/order_work.h"
 
 /* Shops count time in whole seconds: a read made this long after a change saw all of that second.
@@ -99,6 +100,7 @@ static void work_free(struct order_work *work)
     xfree(work->snapshot_marks);
     xfree(work->refund_marks);
     xfree(work->dispute_marks);
+    xfree(work->subscription_marks);
     xfree(work->standing);
     xfree(work->unmapped);
 }
@@ -140,8 +142,51 @@ static void batch_project(struct order_batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct order_work *work = &batch->orders[i];
 
+        known_order_settle(&work->known);
         order_merge(&work->known, &work->merged);
         order_project(&work->known, &work->merged, batch->context->catalogue, &work->projection);
+    }
+}
+
+/* The delivery that told the newest of what is new: the winning snapshot if it is, else a refund or
+ * dispute. */
+static uint64_t newest_delivery(const struct order_work *work)
+{
+    const struct known_order *known = &work->known;
+
+    if (work->merged.winner != NULL) {
+        const struct fact_mark *mark =
+            &work->snapshot_marks[work->merged.winner - known->snapshots];
+
+        if (mark->dirty)
+            return mark->delivery_id;
+    }
+    for (size_t i = 0; i < known->refund_count; i++) {
+        if (work->refund_marks[i].dirty)
+            return work->refund_marks[i].delivery_id;
+    }
+    for (size_t i = 0; i < known->subscription_count; i++) {
+        if (work->subscription_marks[i].dirty)
+            return work->subscription_marks[i].delivery_id;
+    }
+    for (size_t i = 0; i < known->dispute_count; i++) {
+        if (work->dispute_marks[i].dirty)
+            return work->dispute_marks[i].delivery_id;
+    }
+    return 0;
+}
+
+/* Of several news of one order in a batch, the one that changed what it gives is named in the
+ * audit. */
+static void batch_choose_causes(struct order_batch *batch, const struct order_news *news,
+                                size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct order_work *work =
+            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+
+        if (news[i].delivery_id != 0 && news[i].delivery_id == newest_delivery(work))
+            work->cause = &news[i];
     }
 }
 
@@ -164,12 +209,8 @@ static void batch_report(const struct order_batch *batch, struct order_news *new
 static enum db_result batch_run(struct db *db, struct order_batch *batch,
                                 const struct order_news *news, size_t count)
 {
-    enum db_result result = DB_OK;
+    enum db_result result = order_facts_read(db, batch);
 
-    if (!batch->context->dry_run)
-        result = batch_lock(db, batch);
-    if (result == DB_OK)
-        result = order_facts_read(db, batch);
     if (result != DB_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
@@ -183,7 +224,38 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
     if (result != DB_OK)
         return result;
     batch_project(batch);
+    batch_choose_causes(batch, news, count);
     return order_difference(db, batch);
+}
+
+/* The batch under its orders' own ids; what the callers want to know goes back to their news. */
+static enum db_result apply_settled(struct db *db, const struct orders_context *context,
+                                    struct order_news *news, size_t count)
+{
+    struct alias_batch settled;
+    struct order_batch batch;
+    enum db_result result = order_alias_settle(db, context, news, count, &settled);
+
+    if (result != DB_OK) {
+        alias_batch_free(&settled);
+        return result;
+    }
+    batch_begin(&batch, context, settled.news, settled.count);
+    if (settled.renamed && !context->dry_run)
+        result = batch_lock(db, &batch);
+    if (result == DB_OK)
+        result = batch_run(db, &batch, settled.news, settled.count);
+    if (result == DB_OK)
+        batch_report(&batch, settled.news, settled.count);
+    for (size_t i = 0; result == DB_OK && i < count; i++) {
+        news[i].wants_reread = settled.news[i].wants_reread;
+        news[i].reread_from = settled.news[i].reread_from;
+        news[i].wants_refund_lines = settled.news[i].wants_refund_lines;
+        news[i].changes = settled.news[i].changes;
+    }
+    order_batch_free(&batch);
+    alias_batch_free(&settled);
+    return result;
 }
 
 enum db_result orders_apply(struct db *db, const struct orders_context *context,
@@ -191,26 +263,19 @@ enum db_result orders_apply(struct db *db, const struct orders_context *context,
 {
     struct orders_context own = *context;
     struct catalogue *catalogue = NULL;
-    struct order_batch batch;
-    enum db_result result;
+    uint32_t version;
+    enum db_result result = DB_OK;
 
     if (count == 0)
         return DB_OK;
     if (own.catalogue == NULL) {
-        uint32_t version;
-
         result = catalogue_current_version(db, &version);
         if (result == DB_OK)
             result = catalogue_load(db, version, &catalogue);
-        if (result != DB_OK)
-            return result;
         own.catalogue = catalogue;
     }
-    batch_begin(&batch, &own, news, count);
-    result = batch_run(db, &batch, news, count);
     if (result == DB_OK)
-        batch_report(&batch, news, count);
-    order_batch_free(&batch);
+        result = apply_settled(db, &own, news, count);
     catalogue_free(catalogue);
     return result;
 }
@@ -228,7 +293,10 @@ enum db_result orders_known(struct db *db, const struct source_map *sources, uin
     if (result == DB_OK) {
         struct known_order *known = &batch.orders[0].known;
 
-        *found = known->snapshot_count + known->refund_count + known->dispute_count > 0;
+        *found = known->snapshot_count + known->refund_count + known->dispute_count +
+                     known->subscription_count >
+                 0;
+        known_order_settle(known);
         *out = *known;
         memset(known, 0, sizeof(*known));
     }

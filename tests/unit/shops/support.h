@@ -127,9 +127,11 @@ static inline void put_snapshot(struct buf *out, const struct fact_snapshot *sna
     buf_puts(out, snapshot->lines_known ? " lines:" : " lines?");
     for (size_t i = 0; i < snapshot->line_count; i++) {
         const struct fact_line *line = &snapshot->lines[i];
-        buf_printf(out, " %s(%s/%s/%s)*%lld-%lld", line->id, line->product ? line->product : "-",
-                   line->variant ? line->variant : "-", line->sku ? line->sku : "-",
-                   (long long)line->quantity, (long long)line->refunded_quantity);
+        buf_printf(out, " %s(%s%s%s/%s/%s)*%lld-%lld", line->id,
+                   line->product ? line->product : "-", line->product2 ? "|" : "",
+                   line->product2 ? line->product2 : "", line->variant ? line->variant : "-",
+                   line->sku ? line->sku : "-", (long long)line->quantity,
+                   (long long)line->refunded_quantity);
     }
     buf_puts(out, snapshot->lists_refunds ? " listed:" : "");
     for (size_t i = 0; i < snapshot->refund_count; i++) {
@@ -142,15 +144,43 @@ static inline void put_snapshot(struct buf *out, const struct fact_snapshot *sna
 static bool needs_order(const struct fact_order *order)
 {
     for (size_t i = 0; i < order->need_count; i++)
-        if (order->needs[i].kind == NEED_ORDER)
+        if (order->needs[i].kind == NEED_ORDER && !order->needs[i].object)
             return true;
     return false;
+}
+
+static inline void put_subscription(struct buf *out, const struct fact_subscription *term)
+{
+    static const char *const names[] = {"trial",  "active",    "past_due",
+                                        "paused", "cancelled", "expired"};
+    buf_printf(out, " term:%s", names[term->state]);
+    put_time(out, "at", term->time);
+    if (term->from_api)
+        put_time(out, "read", term->read_at);
+    put_time(out, "until", term->paid_until);
+    if (term->unpaid_since != TIME_NONE)
+        put_time(out, "since", term->unpaid_since);
+}
+
+/* Other names of the order, and what is to be asked by an id of its own; `!`: essential. */
+static inline void put_links(struct buf *out, const struct fact_order *order)
+{
+    for (size_t i = 0; i < order->alias_count; i++)
+        buf_printf(out, " alias:%s", order->aliases[i]);
+    for (size_t i = 0; i < order->need_count; i++)
+        if (order->needs[i].object)
+            buf_printf(out, " need:%s(%s)%s", fact_need_name(order->needs[i].kind),
+                       order->needs[i].object, order->needs[i].essential ? "!" : "");
 }
 
 static inline void put_order(struct buf *out, const struct fact_order *order)
 {
     static const char *const refunds[] = {"pending", "done", "failed"};
-    static const char *const disputes[] = {"none", "inquiry", "won", "open", "lost"};
+    static const char *const disputes[] = {[DISPUTE_NONE] = "none",
+                                           [DISPUTE_INQUIRY] = "inquiry",
+                                           [DISPUTE_OPEN] = "open",
+                                           [DISPUTE_WON] = "won",
+                                           [DISPUTE_LOST] = "lost"};
     buf_printf(out, "[%s%s", order->id, needs_order(order) ? " hint" : "");
     if (order->snapshot)
         put_snapshot(out, order->snapshot);
@@ -166,6 +196,9 @@ static inline void put_order(struct buf *out, const struct fact_order *order)
                    order->disputes[i].id);
         put_time(out, "at", order->disputes[i].time);
     }
+    if (order->subscription)
+        put_subscription(out, order->subscription);
+    put_links(out, order);
     buf_puts(out, "]");
 }
 

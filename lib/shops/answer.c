@@ -1,0 +1,38 @@
+#include "shops/answer.h"
+
+#include "shops/json.h"
+
+enum shop_answer_verdict answer_refuse(struct buf *detail, const char *sentence)
+{
+    buf_puts(detail, sentence);
+    return SHOP_ANSWER_REFUSED;
+}
+
+struct json_object *answer_open(const struct shop_answer *answer,
+                                const struct answer_advice *advice,
+                                enum shop_answer_verdict *verdict, struct buf *detail)
+{
+    const char *why = "it is not JSON";
+    *verdict = SHOP_ANSWER_REFUSED;
+    if (answer->status == 401 || answer->status == 403) {
+        buf_printf(detail, "the shop refused the key (%d): %s", answer->status, advice->key);
+        return NULL;
+    }
+    *verdict = SHOP_ANSWER_LATER;
+    if (answer->status != 200 && answer->status != 404) {
+        buf_printf(detail, "the shop answered %d", answer->status);
+        return NULL;
+    }
+    struct json_object *root = shop_json_is_type(answer->content_type)
+                                   ? shop_json_read(answer->body, answer->len, &why)
+                                   : NULL;
+    if (root)
+        return root;
+    if (answer->status == 404) {
+        *verdict = SHOP_ANSWER_REFUSED;
+        buf_printf(detail, "the shop has no such address: %s", advice->address);
+    } else {
+        buf_printf(detail, "the shop's answer cannot be read: %s", why);
+    }
+    return NULL;
+}

@@ -1,0 +1,66 @@
+/*
+ * Any bytes as a delivery of lemonsqueezy, or as an answer of its API: one order that the rooms
+ * behind can rely on, or a reason. Input: one byte that says which, then the body.
+ */
+#include "invariants.h"
+
+static const struct {
+    enum fact_need_kind kind;
+    const char *order_id, *object;
+} calls[] = {
+    {NEED_ORDER, "1", NULL},
+    {NEED_ORDER, "sub_1", NULL},
+    {NEED_LINES, "1", "1795424400000000.1795422600000000.12000000"},
+};
+#define CALLS (sizeof(calls) / sizeof(calls[0]))
+
+static void check_links(const struct fact_order *order)
+{
+    for (size_t i = 0; i < order->alias_count; i++) {
+        check_text(order->aliases[i], LIMIT_ORDER_ID, 0);
+        must(strcmp(order->aliases[i], order->id) != 0, "an alias is another name");
+    }
+    for (size_t i = 0; i < order->need_count; i++)
+        check_text(order->needs[i].object, LIMIT_ORDER_ID, 0);
+    if (order->subscription)
+        must(order->subscription->time <= RECEIVED + 5 * TIME_MINUTE &&
+                 order->subscription->unpaid_since <= order->subscription->time,
+             "no state is of the future");
+}
+
+static void read_answer(size_t which, const char *body, size_t len)
+{
+    static char name[] = "shop";
+    struct settings_source source = {.name = name, .provider = PROVIDER_LEMONSQUEEZY, .live = true};
+    struct shop_fetch call = {
+        .kind = calls[which].kind,
+        .order_id = xstrdup(calls[which].order_id),
+        .object = calls[which].object ? xstrdup(calls[which].object) : NULL,
+    };
+    struct facts facts = {0};
+    struct buf detail = {0};
+    struct shop_answer answer = {200, "application/vnd.api+json", RECEIVED, body, len};
+    enum shop_answer_verdict verdict = shop_read_answer(&source, &call, &answer, &facts, &detail);
+    check_facts(&facts);
+    must((verdict == SHOP_ANSWER_READ) == (facts.order_count == 1), "facts exactly if it was read");
+    must((verdict == SHOP_ANSWER_READ) == (detail.len == 0), "a sentence exactly if it was not");
+    for (size_t i = 0; i < facts.order_count; i++) {
+        must(strcmp(facts.orders[i].id, call.order_id) == 0, "the order asked for");
+        check_links(&facts.orders[i]);
+    }
+    facts_free(&facts);
+    buf_free(&detail);
+    shop_fetch_free(&call);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size == 0)
+        return 0;
+    size_t which = data[0] % (CALLS + 2);
+    if (which < CALLS)
+        read_answer(which, (const char *)data + 1, size - 1);
+    else
+        read_delivery(PROVIDER_LEMONSQUEEZY, which == CALLS, data + 1, size - 1);
+    return 0;
+}
