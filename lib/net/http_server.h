@@ -15,19 +15,21 @@
 #include "net/loop.h"
 
 struct http_server;
-struct http_request; /* lives until it is answered or, if its client leaves, until on_gone returned
-                      */
+/* Lives until it is answered or, if its client leaves and the handler asked by http_on_gone() to be
+ * told, until that callback has returned. */
+struct http_request;
 
 struct http_server_options {
     const char *listen; /* "host:port"; port 0 lets the kernel choose */
     bool check_host; /* Host must name the listener (internal listener: DNS rebinding); else 421 */
     bool reuse_port; /* several instances share the port */
-    uint64_t max_body; /* a longer body is answered 413, at its head where its length is told */
-    size_t max_connections;
+    uint64_t max_body; /* a longer body is answered 413, at its head where its length is told; 0:
+                          LIMIT_HTTP_BODY_DEFAULT */
+    size_t max_connections;                /* one more is told 503; 0: LIMIT_HTTP_CONNECTIONS */
     int64_t request_us, idle_us, write_us; /* deadlines; 0: those of limits.h */
     void (*handler)(struct http_request *request, void *arg);
-    /* Every answer the server gave by itself (400, 408, 413, 431, 503), for the log and the
-     * counters; or NULL. */
+    /* Every answer the server gave by itself (400, 408, 413, 421, 431, 503 ...), for the log and
+     * the counters, with the rule's name of docs/http-rules.md; or NULL. */
     void (*refused)(int status, const char *rule, const char *peer, void *arg);
     void *arg;
 };
@@ -39,8 +41,11 @@ unsigned http_server_port(const struct http_server *server);
 /* Stops listening; keeps what is under way; idle connections are closed, others after their answer.
  */
 void http_server_drain(struct http_server *server);
+/* Those that may still have something to say: not the ones that were told the last answer. */
 size_t http_server_connections(const struct http_server *server);
-void http_server_free(struct http_server *server); /* cuts what is left */
+/* Cuts what is left: each waiting request is told by its http_on_gone(). Not from within a handler.
+ */
+void http_server_free(struct http_server *server);
 
 const char *http_method(const struct http_request *request); /* NUL-terminated */
 const char *http_path(const struct http_request *request);   /* percent-decoding is the caller's */
@@ -62,7 +67,12 @@ void http_respond(struct http_request *request, int status, const char *headers,
 /* application/problem+json: {"type":"about:blank","title","status","code","detail"}. */
 void http_respond_problem(struct http_request *request, int status, const char *code,
                           const char *headers, const char *detail);
-/* The client left before the answer: called once, and the request is gone when it returns. */
+/*
+ * The client left before the answer: called once, from the loop, and the request is gone when it
+ * returns. A FIN counts as leaving only for a handler that asks here: it may be a half-closed
+ * client that still reads, and is otherwise answered. So ask where an answer may be long in coming
+ * (a long poll), not where it follows at once.
+ */
 void http_on_gone(struct http_request *request, loop_callback *gone, void *arg);
 /* Attaches the caller's own state; `release` is called when the request ends, either way. */
 void http_set_state(struct http_request *request, void *state, loop_callback *release);
