@@ -8,6 +8,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cell.h"
 #include "json_names.h"
 
 #define DURATION_MOST 36500
@@ -35,19 +36,22 @@ static const struct {
     [PROVIDER_FASTSPRING] = {false, true},   [PROVIDER_STANDARD] = {true, true},
 };
 
-/* One more fault, at its path. */
+/* One more fault, at its path. The file's own words in it cannot steer a terminal. */
 static void __attribute__((format(printf, 3, 4)))
 fault(struct reading *reading, const char *path, const char *format, ...)
 {
+    struct buf line = {0};
     va_list args;
 
     if (++reading->faults > FAULTS_MOST)
         return;
-    buf_printf(reading->errors, "%s: %s: ", reading->file, path);
+    buf_printf(&line, "%s: %s: ", reading->file, path);
     va_start(args, format);
-    buf_vprintf(reading->errors, format, args);
+    buf_vprintf(&line, format, args);
     va_end(args);
+    text_escape(line.data, line.len, reading->errors);
     buf_putc(reading->errors, '\n');
+    buf_free(&line);
 }
 
 /* 1 to LIMIT_ENTITLEMENT_KEY of [A-Za-z0-9._-]. */
@@ -370,13 +374,14 @@ static size_t line_of(const char *text, size_t at)
     return line;
 }
 
-/* The whole text as JSON, strictly, or NULL with a fault. */
-static struct json_object *text_parse(const char *file, const char *text, size_t len,
-                                      struct buf *errors)
+/* The whole text as JSON, strictly; `null` is JSON too, and is no object. -1: with a fault. */
+static int text_parse(const char *file, const char *text, size_t len, struct json_object **out,
+                      struct buf *errors)
 {
     struct json_tokener *tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH);
     struct json_object *root;
     enum json_tokener_error error;
+    int result = -1;
 
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     /* With the NUL behind the text, the parser knows that it is whole; a NUL inside is refused. */
@@ -388,16 +393,17 @@ static struct json_object *text_parse(const char *file, const char *text, size_t
         buf_printf(errors, "%s:%zu: %s, expected JSON\n", file, line_of(text, at < len ? at : len),
                    error == json_tokener_continue ? "the file ends too early"
                                                   : json_tokener_error_desc(error));
-        json_object_put(root);
-        root = NULL;
     } else if (json_tokener_get_parse_end(tokener) < len) {
         buf_printf(errors, "%s:%zu: a NUL byte, expected JSON\n", file,
                    line_of(text, json_tokener_get_parse_end(tokener)));
-        json_object_put(root);
+    } else {
+        *out = root;
         root = NULL;
+        result = 0;
     }
+    json_object_put(root);
     json_tokener_free(tokener);
-    return root;
+    return result;
 }
 
 struct catalogue *catalogue_read(const char *file, const char *text, size_t len,
@@ -411,8 +417,7 @@ struct catalogue *catalogue_read(const char *file, const char *text, size_t len,
                    LIMIT_CATALOGUE_BYTES);
         return NULL;
     }
-    root = text_parse(file, text, len, errors);
-    if (root == NULL)
+    if (text_parse(file, text, len, &root, errors) != 0)
         return NULL;
     reading.catalogue = catalogue_new(0);
     reading.faults = json_names_check(file, text, len, errors);

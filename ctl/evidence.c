@@ -19,7 +19,7 @@ const char *order_status_text(enum order_status status)
 
 const char *dispute_state_text(enum dispute_state state)
 {
-    static const char *const names[] = {"none", "inquiry", "won", "open", "lost"};
+    static const char *const names[] = {"none", "inquiry", "open", "won", "lost"};
 
     return names[state];
 }

@@ -7,6 +7,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "cell.h"
 
 struct member {
     char *name; /* decoded */
@@ -65,46 +66,72 @@ static void member_keep(struct level *level, const char *literal, size_t len, si
     json_tokener_free(tokener);
 }
 
+/* A name may hold a NUL, and is not the one that ends there. */
+static int compare_names(const struct member *left, const struct member *right)
+{
+    size_t len = left->len < right->len ? left->len : right->len;
+    int order = memcmp(left->name, right->name, len);
+
+    return order != 0 ? order : (left->len > right->len) - (left->len < right->len);
+}
+
 /* For qsort: by name, then by place. */
 static int compare_members(const void *a, const void *b)
 {
     const struct member *left = a, *right = b;
-    int order = strcmp(left->name, right->name);
+    int order = compare_names(left, right);
 
     return order != 0 ? order : (left->line > right->line) - (left->line < right->line);
+}
+
+/* One more fault of a member's name. */
+static void fault(struct buf *errors, const char *file, const struct member *member,
+                  const char *what)
+{
+    struct buf name = {0};
+
+    buf_json_string(&name, member->name, member->len);
+    buf_printf(errors, "%s:%zu: member ", file, member->line);
+    text_escape(name.data, name.len, errors);
+    buf_printf(errors, " %s\n", what);
+    buf_free(&name);
 }
 
 /* The innermost container ends: its names are compared and forgotten. */
 static size_t level_end(struct scan *scan, const char *file, struct buf *errors)
 {
     struct level *level = &scan->levels[--scan->depth];
-    size_t twice = 0;
+    size_t faults = 0;
 
     if (level->count > 1)
         qsort(level->members, level->count, sizeof(*level->members), compare_members);
     for (size_t i = 0; i < level->count; i++) {
-        if (i > 0 && strcmp(level->members[i].name, level->members[i - 1].name) == 0) {
-            buf_printf(errors, "%s:%zu: member ", file, level->members[i].line);
-            buf_json_string(errors, level->members[i].name, level->members[i].len);
-            buf_puts(errors, " stands twice in its object, expected once\n");
-            twice++;
+        const struct member *member = &level->members[i];
+
+        if (i > 0 && compare_names(member, member - 1) == 0) {
+            fault(errors, file, member, "stands twice in its object, expected once");
+            faults++;
+        }
+        if (memchr(member->name, '\0', member->len) != NULL) {
+            fault(errors, file, member, "holds a NUL, expected printable text");
+            faults++;
         }
     }
     for (size_t i = 0; i < level->count; i++)
         free(level->members[i].name);
     free(level->members);
     memset(level, 0, sizeof(*level));
-    return twice;
+    return faults;
 }
 
 /* Ends every level that is open. */
 static size_t levels_end(struct scan *scan, const char *file, struct buf *errors)
 {
-    size_t twice = 0;
+    size_t faults = 0;
 
     while (scan->depth > 0)
-        twice += level_end(scan, file, errors);
-    return twice;
+        faults += level_end(scan, file, errors);
+    return faults;
 }
 
 /* Moves past a string, and keeps it if it names a member. */

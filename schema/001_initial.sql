@@ -42,7 +42,8 @@ CREATE TABLE IF NOT EXISTS delivery (
     body MEDIUMBLOB NOT NULL,
     UNIQUE KEY delivery_once (source_id, delivery_key),
     KEY delivery_due (state, due_at),
-    KEY delivery_received (received_at)
+    KEY delivery_received (received_at),
+    KEY delivery_reason (reason, source_id, last_received_at)
 ) ENGINE=InnoDB;
 
 -- One row an order: the lock of its merge, and what the merge made of it. A refund may come first: then
@@ -73,9 +74,11 @@ CREATE TABLE IF NOT EXISTS order_snapshot (
     digest BINARY(32) NOT NULL,
     time BIGINT NOT NULL,
     time_flagged BOOLEAN NOT NULL DEFAULT FALSE,
+    time_claimed BIGINT NOT NULL DEFAULT 0,
     from_api BOOLEAN NOT NULL DEFAULT FALSE,
     read_at BIGINT NOT NULL DEFAULT 0,
     status ENUM('pending','paid','cancelled','refunded') NOT NULL,
+    disputed BOOLEAN NOT NULL DEFAULT FALSE,
     lines_known BOOLEAN NOT NULL DEFAULT TRUE,
     lists_refunds BOOLEAN NOT NULL DEFAULT FALSE,
     paid_at BIGINT NULL,
@@ -148,7 +151,7 @@ CREATE TABLE IF NOT EXISTS order_dispute (
     order_id VARBINARY(128) NOT NULL,
     dispute_id VARBINARY(128) NOT NULL,
     time BIGINT NOT NULL,
-    state ENUM('none','inquiry','won','open','lost') NOT NULL,
+    state ENUM('none','inquiry','open','won','lost') NOT NULL,
     delivery_id BIGINT UNSIGNED NULL,
     recorded_at BIGINT NOT NULL,
     PRIMARY KEY (source_id, order_id, dispute_id)

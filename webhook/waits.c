@@ -11,6 +11,9 @@
 
 #define TICK_US (TIME_SECOND / 20)
 #define LOOK_US (LIMIT_WAIT_LOOK_MS * INT64_C(1000))
+/* A wait that is pushed out has its client ask again at once: three open boards of one user must
+ * not spin. */
+#define LEAST_US (LIMIT_WAIT_LEAST_MS * INT64_C(1000))
 
 enum wait_state {
     WAIT_SLEEPING, /* until look_at */
@@ -24,7 +27,8 @@ struct wait {
     struct waits *waits;
     enum wait_state state;
     char user[LIMIT_MIRO_ID + 1];
-    int64_t ends_at, look_at;
+    bool parting; /* pushed out by a newer one of its user, as soon as it is LEAST_US old */
+    int64_t began, ends_at, look_at;
     wait_callback *callback;
     void *arg;
 };
@@ -116,6 +120,21 @@ void waits_close(struct waits *waits)
     waits_tick(waits);
 }
 
+/* Ends a wait that has lasted; a younger one as soon as it has. */
+static void wait_part(struct waits *waits, struct wait *wait)
+{
+    int64_t lasts_until = wait->began + LEAST_US;
+    wait->parting = true;
+    if (clock_monotonic() < lasts_until) {
+        if (wait->ends_at > lasts_until)
+            wait->ends_at = lasts_until;
+        return;
+    }
+    waits->walking++;
+    wait_tell_over(wait);
+    waits->walking--;
+}
+
 /* Makes room for one more wait of a user by ending the oldest. */
 static void waits_push_out(struct waits *waits, const char *user)
 {
@@ -123,17 +142,15 @@ static void waits_push_out(struct waits *waits, const char *user)
     size_t standing = 0;
     TAILQ_FOREACH(wait, &waits->list, link)
     {
-        if (wait->state == WAIT_TOLD || wait->state == WAIT_ENDED || strcmp(wait->user, user) != 0)
+        if (wait->state == WAIT_TOLD || wait->state == WAIT_ENDED || wait->parting ||
+            strcmp(wait->user, user) != 0)
             continue;
         if (!oldest)
             oldest = wait;
         standing++;
     }
-    if (standing < LIMIT_WAITS_PER_USER)
-        return;
-    waits->walking++;
-    wait_tell_over(oldest);
-    waits->walking--;
+    if (standing >= LIMIT_WAITS_PER_USER)
+        wait_part(waits, oldest);
 }
 
 struct wait *wait_begin(struct waits *waits, const char *user, int64_t ends_at,
@@ -148,6 +165,7 @@ struct wait *wait_begin(struct waits *waits, const char *user, int64_t ends_at,
     struct wait *wait = xcalloc(1, sizeof(*wait));
     wait->waits = waits;
     wait->state = WAIT_LOOKING;
+    wait->began = clock_monotonic();
     wait->ends_at = ends_at;
     wait->callback = callback;
     wait->arg = arg;

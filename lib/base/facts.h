@@ -23,8 +23,10 @@ enum order_status { ORDER_PENDING, ORDER_PAID, ORDER_CANCELLED, ORDER_REFUNDED }
 /* Mirrors order_refund.state. */
 enum refund_state { REFUND_PENDING, REFUND_DONE, REFUND_FAILED };
 
-/* Mirrors order_dispute.state; an open or lost chargeback takes access, the others do not. */
-enum dispute_state { DISPUTE_NONE, DISPUTE_INQUIRY, DISPUTE_WON, DISPUTE_OPEN, DISPUTE_LOST };
+/* Mirrors order_dispute.state; an open or lost chargeback takes access, the others do not. Ordered
+ * by what comes later in its life: of two states told with one time, the end wins over the
+ * beginning. */
+enum dispute_state { DISPUTE_NONE, DISPUTE_INQUIRY, DISPUTE_OPEN, DISPUTE_WON, DISPUTE_LOST };
 
 /* Mirrors order_snapshot.address_state. */
 enum address_state {
@@ -82,9 +84,10 @@ struct fact_snapshot {
     bool from_api;        /* read from the shop's API, not delivered */
     int64_t read_at;      /* from_api: the answer's Date; else 0 */
     enum order_status status;
-    bool lines_known;       /* false: only the status is news (an order that is gone); lines stay */
-    int64_t paid_at;        /* TIME_NONE if not told */
-    int64_t total;          /* -1 if not told */
+    bool disputed;    /* a shop that tells disputes as a state of the order, not by themselves */
+    bool lines_known; /* false: only the status is news (an order that is gone); lines stay */
+    int64_t paid_at;  /* TIME_NONE if not told */
+    int64_t total;    /* -1 if not told */
     int64_t refunded_total; /* cumulative, where the shop says so; else -1 */
     enum address_state address_state;
     char *address;   /* normalised, with ADDRESS_REAL */

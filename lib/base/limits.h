@@ -68,7 +68,7 @@
 /* Orders. */
 #define LIMIT_ORDER_ID 128 /* bytes of a shop's order, line, refund, dispute id */
 #define LIMIT_SELECTOR 191 /* bytes of a product, variant or sku */
-#define LIMIT_ORDER_LINES 1000
+#define LIMIT_ORDER_LINES 5000
 #define LIMIT_ORDER_REFUNDS 1000
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_CATALOGUE_BYTES (8 << 20)
@@ -76,8 +76,12 @@
 
 /* Worker. */
 #define LIMIT_LEASE_BATCH 64
+#define LIMIT_FETCHES_PER_SOURCE \
+    8 /* deliveries of a batch that may ask one shop; the others wait a moment */
+#define LIMIT_SUSPECT_ATTEMPTS \
+    2 /* tried as often without an end: it may have ended the worker, and is leased alone */
 #define LIMIT_LEASE_S 60
-#define LIMIT_DELIVERY_ATTEMPTS 12
+#define LIMIT_DELIVERY_ATTEMPTS 40 /* over a day, with pauses of up to an hour */
 
 /* Front. */
 #define LIMIT_INGEST_BYTES (256 << 20) /* deliveries that wait for the database, in all */
@@ -85,6 +89,8 @@
 #define LIMIT_WAITS_PER_USER 2         /* one more ends the oldest */
 #define LIMIT_WAIT_S 30                /* `wait` of a check; more means this */
 #define LIMIT_WAIT_LOOK_MS 500         /* between two looks at a waiting check's answer */
+#define LIMIT_WAIT_LEAST_MS \
+    2000                        /* a wait that a newer one of its user pushes out lasts this long */
 #define LIMIT_OAUTH_STATE_S 600 /* from /oauth/start to the callback; Miro's codes live as long */
 #define LIMIT_OAUTH_PARAMETER 2048 /* bytes of a code or a state */
 #define LIMIT_OAUTH_IN_FLIGHT 64   /* installs between the callback and its answer */

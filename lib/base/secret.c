@@ -103,6 +103,11 @@ static int split_lines(const struct buf *text, const char *path, struct secret_l
         buf_printf(error, "%s holds a NUL byte", path);
         return -1;
     }
+    if (text->len >= 3 && memcmp(at, "\xef\xbb\xbf", 3) == 0) {
+        buf_printf(error, "%s begins with a byte order mark, which would be part of its secret",
+                   path);
+        return -1;
+    }
     while (at < end) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         if (line_end == NULL)

@@ -381,17 +381,58 @@ static void check_sources(struct loader *loader)
     }
 }
 
-/* Any line of one list is any line of the other. */
-static bool lists_meet(const struct secret_list *a, const struct secret_list *b)
+/* Every key that a secret may be read as. */
+struct effective_keys {
+    struct span keys[3];
+    size_t count;
+    struct buf spelled;
+};
+
+/* Its own bytes; of `standard` also what follows the prefix, and what that spells in base64. */
+static void effective_keys_of(const struct settings_source *source, const struct secret *secret,
+                              struct effective_keys *out)
+{
+    static const char prefix[] = "whsec_";
+    size_t prefix_len = sizeof(prefix) - 1, len = secret->len;
+    const char *text = (const char *)secret->bytes;
+    *out = (struct effective_keys){.keys = {{text, len}}, .count = 1};
+    if (source->provider != PROVIDER_STANDARD)
+        return;
+    if (len > prefix_len && memcmp(text, prefix, prefix_len) == 0) {
+        text += prefix_len;
+        len -= prefix_len;
+        out->keys[out->count++] = (struct span){text, len};
+    }
+    if (digest_unbase64(text, len, true, &out->spelled) == 0 && out->spelled.len > 0)
+        out->keys[out->count++] = (struct span){out->spelled.data, out->spelled.len};
+}
+
+static bool keys_meet(const struct effective_keys *a, const struct effective_keys *b)
 {
     for (size_t i = 0; i < a->count; i++) {
         for (size_t j = 0; j < b->count; j++) {
-            if (digest_equal(a->items[i].bytes, a->items[i].len, b->items[j].bytes,
-                             b->items[j].len))
+            if (digest_equal(a->keys[i].bytes, a->keys[i].len, b->keys[j].bytes, b->keys[j].len))
                 return true;
         }
     }
     return false;
+}
+
+/* Any key of one source is any key of the other. */
+static bool secrets_meet(const struct settings_source *a, const struct settings_source *b)
+{
+    struct effective_keys left, right;
+    bool meet = false;
+    for (size_t i = 0; i < a->webhook_secrets.count && !meet; i++) {
+        effective_keys_of(a, &a->webhook_secrets.items[i], &left);
+        for (size_t j = 0; j < b->webhook_secrets.count && !meet; j++) {
+            effective_keys_of(b, &b->webhook_secrets.items[j], &right);
+            meet = keys_meet(&left, &right);
+            buf_wipe(&right.spelled);
+        }
+        buf_wipe(&left.spelled);
+    }
+    return meet;
 }
 
 /* With a shared secret one shop's deliveries would count as another's. */
@@ -399,8 +440,7 @@ static void check_shared_secrets(struct loader *loader, const struct seen_sectio
                                  const struct seen_section *earlier)
 {
     const struct settings_source *sources = loader->settings->sources;
-    if (lists_meet(&sources[later->index].webhook_secrets,
-                   &sources[earlier->index].webhook_secrets))
+    if (secrets_meet(&sources[later->index], &sources[earlier->index]))
         add_fault(loader, key_line(later, "webhook_secret_file"), later, "webhook_secret_file",
                   "shares a secret with [source %s]; expected one of its own", earlier->name);
 }

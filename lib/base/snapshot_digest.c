@@ -92,6 +92,8 @@ void fact_snapshot_digest(const struct fact_snapshot *snapshot, const unsigned c
     put_number(&all, snapshot->time_flagged);
     put_number(&all, snapshot->from_api);
     put_number(&all, snapshot->status);
+    if (snapshot->disputed) /* only where it is: digests of the shops without it stay */
+        put_text(&all, "disputed");
     put_number(&all, snapshot->lines_known);
     put_number(&all, snapshot->paid_at);
     put_number(&all, snapshot->total);

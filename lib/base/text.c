@@ -25,7 +25,8 @@ int text_to_int(const char *text, size_t len, int64_t *out)
     return 0;
 }
 
-/* "-"? digits ( "." digit{1,6} )? */
+/* "-"? digits ( "." digit+ )?: some shops keep eight decimals, of which the last two say nothing.
+ */
 int text_to_micros(const char *text, size_t len, int64_t *out)
 {
     bool negative = len > 0 && text[0] == '-';
@@ -39,7 +40,10 @@ int text_to_micros(const char *text, size_t len, int64_t *out)
     int64_t whole, fraction = 0;
     if (text_to_int(text, whole_len, &whole) != 0)
         return -1;
-    if (point != NULL && (decimals > MICROS || text_to_int(point + 1, decimals, &fraction) != 0))
+    for (; decimals > MICROS; decimals--)
+        if (point[decimals] < '0' || point[decimals] > '9')
+            return -1;
+    if (point != NULL && text_to_int(point + 1, decimals, &fraction) != 0)
         return -1;
     for (size_t i = decimals; i < MICROS; i++)
         fraction *= 10;

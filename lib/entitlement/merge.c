@@ -233,13 +233,24 @@ static void lines_reduce(struct merged_order *merged, const struct refund_ledger
     free(tallies);
 }
 
+/* What the order was worth at its most: a line that is taken off later makes no refund larger. */
+static int64_t greatest_total(const struct known_order *order)
+{
+    int64_t total = 0;
+    for (size_t i = 0; i < order->snapshot_count; i++)
+        total = sum_max(total, order->snapshots[i].facts.total);
+    return total;
+}
+
 /* Whether amounts alone come to the whole order, which no line has to say then. */
-static bool amounts_cover(const struct fact_snapshot *basis, const struct refund_ledger *ledger)
+static bool amounts_cover(const struct known_order *order, const struct fact_snapshot *basis,
+                          const struct refund_ledger *ledger)
 {
     struct refund_tally tally = {0};
     for (size_t i = 0; i < ledger->count; i++)
         refund_tally_add(&tally, ledger->entries[i].weight, ledger->entries[i].amount);
-    return basis->total > 0 && refund_tally_total(&tally, basis->refunded_total) >= basis->total;
+    return basis->total > 0 &&
+           refund_tally_total(&tally, basis->refunded_total) >= greatest_total(order);
 }
 
 /* Lines, and what refunds leave of them, from the snapshot that tells them. */
@@ -250,11 +261,47 @@ static void merge_lines(const struct known_order *order, const struct known_snap
     refund_ledger_settle(order, &basis->facts, &ledger);
     lines_take(out, &basis->facts);
     lines_reduce(out, &ledger);
-    if (amounts_cover(&basis->facts, &ledger))
+    if (amounts_cover(order, &basis->facts, &ledger))
         out->status = ORDER_REFUNDED;
     out->wants_refund_lines = ledger.wants_lines;
     *torn = ledger.torn;
     refund_ledger_free(&ledger);
+}
+
+/* For qsort: by what the shop claims, then by what it was cut to. */
+static int compare_claimed(const void *left, const void *right)
+{
+    const struct fact_snapshot *a = &(*(struct known_snapshot *const *)left)->facts;
+    const struct fact_snapshot *b = &(*(struct known_snapshot *const *)right)->facts;
+    int order = sum_compare(a->time_claimed, b->time_claimed);
+    return order ? order : sum_compare(a->time, b->time);
+}
+
+/* Equal claims get the greatest cut among them; a later claim at least a microsecond more. */
+static void raise_cut_times(struct known_snapshot **flagged, size_t count)
+{
+    for (size_t i = 0, next; i < count; i = next) {
+        int64_t claimed = flagged[i]->facts.time_claimed;
+        int64_t time = i > 0 ? flagged[i - 1]->facts.time + 1 : INT64_MIN;
+        for (next = i; next < count && flagged[next]->facts.time_claimed == claimed; next++)
+            time = sum_max(time, flagged[next]->facts.time);
+        for (size_t k = i; k < next; k++)
+            flagged[k]->facts.time = time;
+    }
+}
+
+void known_order_settle(struct known_order *order)
+{
+    struct known_snapshot **flagged = xcalloc(order->snapshot_count + 1, sizeof(*flagged));
+    size_t count = 0;
+    for (size_t i = 0; i < order->snapshot_count; i++)
+        if (order->snapshots[i].facts.time_flagged)
+            flagged[count++] = &order->snapshots[i];
+    if (count > 1) {
+        qsort(flagged, count, sizeof(*flagged), compare_claimed);
+        raise_cut_times(flagged, count);
+    }
+    free(flagged);
 }
 
 void order_merge(const struct known_order *order, struct merged_order *out)
@@ -268,6 +315,7 @@ void order_merge(const struct known_order *order, struct merged_order *out)
     const struct known_snapshot *basis = greatest(order, tells_lines);
     bool torn = false;
     out->winner = winner;
+    out->disputed |= winner->facts.disputed;
     out->status = winner->facts.status;
     out->paid_at = merge_paid_at(order, winner, basis);
     if (basis)

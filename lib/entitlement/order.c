@@ -57,16 +57,34 @@ void subject_of_user(const char *user_id, unsigned char out[DIGEST_LEN])
     digest_sha256(user_id, strlen(user_id), out);
 }
 
-/* How much a snapshot says was given back, in whatever it counts: it only has to put two snapshots
- * of one second in an order, the one that takes more being the later. */
-static int64_t snapshot_refunded(const struct fact_snapshot *facts)
+/* How much a snapshot says was given back: it only has to put two snapshots of one second in an
+ * order, the one that takes more being the later. */
+struct given_back {
+    int64_t money, pieces;
+    size_t refunds; /* one of neither is still a later word than none */
+};
+
+static struct given_back snapshot_given_back(const struct fact_snapshot *facts)
 {
-    int64_t amounts = 0, quantities = 0;
+    struct given_back sum = {.refunds = facts->refund_count};
+    int64_t amounts = 0;
     for (size_t i = 0; i < facts->refund_count; i++)
         amounts = sum_add(amounts, sum_count(facts->refunds[i].amount));
     for (size_t i = 0; i < facts->line_count; i++)
-        quantities = sum_add(quantities, sum_count(facts->lines[i].refunded_quantity));
-    return sum_max(sum_count(facts->refunded_total), sum_max(amounts, quantities));
+        sum.pieces = sum_add(sum.pieces, sum_count(facts->lines[i].refunded_quantity));
+    sum.money = sum_max(sum_count(facts->refunded_total), amounts);
+    return sum;
+}
+
+/* Money and pieces are told apart: a free item that goes back moves no money. */
+static int compare_given_back(const struct fact_snapshot *left, const struct fact_snapshot *right)
+{
+    struct given_back a = snapshot_given_back(left), b = snapshot_given_back(right);
+    if (a.money != b.money)
+        return sum_compare(a.money, b.money);
+    if (a.pieces != b.pieces)
+        return sum_compare(a.pieces, b.pieces);
+    return (a.refunds > b.refunds) - (a.refunds < b.refunds);
 }
 
 bool snapshot_wins(const struct known_snapshot *a, const struct known_snapshot *b)
@@ -80,9 +98,11 @@ bool snapshot_wins(const struct known_snapshot *a, const struct known_snapshot *
         return left->read_at > right->read_at;
     if (left->status != right->status)
         return left->status > right->status;
-    int64_t left_refunded = snapshot_refunded(left), right_refunded = snapshot_refunded(right);
-    if (left_refunded != right_refunded)
-        return left_refunded > right_refunded;
+    if (left->disputed != right->disputed)
+        return left->disputed;
+    int refunded = compare_given_back(left, right);
+    if (refunded != 0)
+        return refunded > 0;
     return memcmp(a->digest, b->digest, DIGEST_LEN) > 0;
 }
 

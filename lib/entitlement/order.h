@@ -37,6 +37,13 @@ struct known_order {
 };
 void known_order_free(struct known_order *order); /* the contents */
 
+/*
+ * Times that lay ahead were cut at receipt; left so, they would count in the order of their
+ * arrival. Raises each cut time, as far as needed, so that among themselves they count in the order
+ * that the shop claims. A function of the set; to be called once, before order_merge().
+ */
+void known_order_settle(struct known_order *order);
+
 /* Mirrors shop_order.subject_kind. */
 enum subject_kind { SUBJECT_NONE, SUBJECT_ADDRESS, SUBJECT_USER };
 

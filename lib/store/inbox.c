@@ -131,17 +131,19 @@ static enum db_result put_run(struct db *db, void **operations, size_t count, vo
 const struct batch_kind inbox_put_batch = {
     .name = "inbox_put", .most = ROWS_MOST, .run = put_run, .repeatable = true};
 
-/* Ids that are due, more than wanted, without locks: where to pick from. */
-static enum db_result lease_candidates(struct db *db, int64_t now, size_t most, struct values *ids)
+/* Ids that are due, more than wanted, without locks: where to pick from. Those tried before stand
+ * apart. */
+static enum db_result lease_candidates(struct db *db, int64_t now, size_t most, struct values *ids,
+                                       struct values *suspects)
 {
     struct db_rows *rows;
     enum db_result result =
         db_query(db,
-                 "(SELECT id, due_at FROM delivery WHERE state = 'pending' AND due_at <= ?"
-                 " ORDER BY due_at LIMIT ?)"
+                 "(SELECT id, due_at, attempts FROM delivery WHERE state = 'pending'"
+                 " AND due_at <= ? ORDER BY due_at LIMIT ?)"
                  " UNION ALL"
-                 " (SELECT id, due_at FROM delivery WHERE state = 'leased' AND due_at <= ?"
-                 " ORDER BY due_at LIMIT ?)"
+                 " (SELECT id, due_at, attempts FROM delivery WHERE state = 'leased'"
+                 " AND due_at <= ? ORDER BY due_at LIMIT ?)"
                  " ORDER BY due_at",
                  (struct db_value[]){DB_VALUE_INT(now), DB_VALUE_INT((int64_t)most),
                                      DB_VALUE_INT(now), DB_VALUE_INT((int64_t)most)},
@@ -149,8 +151,12 @@ static enum db_result lease_candidates(struct db *db, int64_t now, size_t most, 
 
     if (result != DB_OK)
         return result;
-    while (db_rows_next(rows))
-        values_add_int(ids, db_int(rows, 0));
+    while (db_rows_next(rows)) {
+        if (db_int(rows, 2) < LIMIT_SUSPECT_ATTEMPTS)
+            values_add_int(ids, db_int(rows, 0));
+        else
+            values_add_int(suspects, db_int(rows, 0));
+    }
     db_rows_free(rows);
     return DB_OK;
 }
@@ -264,18 +270,37 @@ static void lease_open_row(struct db_rows *rows, void *arg)
     }
 }
 
+/*
+ * Mostly a window of the fresh ones. What was tried before without an end may be what ended the
+ * worker that tried it, and its neighbours with it: it is leased alone, half of the time while
+ * there are fresh ones.
+ */
+static void lease_pick(struct values *ids, struct values *suspects, size_t most)
+{
+    uint32_t random;
+
+    digest_random(&random, sizeof(random));
+    if (suspects->count > 0 && (ids->count == 0 || random % 2 == 0)) {
+        struct db_value one = suspects->items[random / 2 % suspects->count];
+
+        ids->count = 0;
+        values_add(ids, one);
+    } else {
+        lease_window(ids, most);
+    }
+}
+
 enum db_result inbox_lease(struct db *db, const struct vault *vault, const char *owner, int64_t now,
                            size_t most, struct inbox_item *out, size_t *count)
 {
-    struct values ids = {0};
+    struct values ids = {0}, suspects = {0};
     struct lease lease = {.owner = owner, .now = now, .ids = &ids};
     struct lease_open open = {.vault = vault, .items = out};
-    enum db_result result = lease_candidates(db, now, most * 4, &ids);
+    enum db_result result = lease_candidates(db, now, most * 4, &ids, &suspects);
 
-    if (result == DB_OK && ids.count > 0) {
-        lease_window(&ids, most);
+    lease_pick(&ids, &suspects, most);
+    if (result == DB_OK && ids.count > 0)
         result = db_transaction(db, lease_mark, &lease);
-    }
     if (result == DB_OK && lease.locked.count > 0)
         result =
             rows_read(db,
@@ -289,6 +314,7 @@ enum db_result inbox_lease(struct db *db, const struct vault *vault, const char 
             inbox_item_free(&out[i]);
     }
     values_free(&ids);
+    values_free(&suspects);
     values_free(&lease.locked);
     return result;
 }
@@ -314,10 +340,10 @@ static bool outcome_alike(const struct inbox_outcome *a, const struct inbox_outc
 static enum db_result finish_alike(struct db *db, const char *owner, int64_t now,
                                    const struct inbox_outcome *first, const struct values *ids)
 {
-    static const char *const states[] = {"done", "set_aside", "pending"};
+    static const char *const states[] = {"done", "set_aside", "pending", "pending"};
     struct values values = {0};
     struct buf sql = {0};
-    bool retry = first->result == INBOX_RETRY;
+    bool retry = first->result == INBOX_RETRY || first->result == INBOX_POSTPONE;
     enum db_result result;
 
     values_add_text(&values, states[first->result]);
@@ -325,13 +351,15 @@ static enum db_result finish_alike(struct db *db, const char *owner, int64_t now
     values_add_text(&values, first->detail[0] ? first->detail : NULL);
     values_add_int(&values, now);
     values_add_int(&values, retry ? first->due_at : now + AGAIN_AFTER);
+    values_add_int(&values, first->result == INBOX_POSTPONE);
     values_add_text(&values, owner);
     for (size_t i = 0; i < ids->count; i++)
         values_add(&values, ids->items[i]);
     buf_puts(&sql, "UPDATE delivery SET"
                    " state = IF(last_received_at > leased_at, 'pending', ?),"
-                   " reason = ?, detail = ?, processed_at = ?, due_at = ?, lease_owner = NULL,"
-                   " leased_at = NULL"
+                   " reason = ?, detail = ?, processed_at = ?, due_at = ?,"
+                   " attempts = IF(? AND attempts > 0, attempts - 1, attempts),"
+                   " lease_owner = NULL, leased_at = NULL"
                    " WHERE lease_owner = ? AND state = 'leased' AND id IN (");
     db_repeat(&sql, "?", ids->count);
     buf_puts(&sql, ")");
@@ -370,7 +398,7 @@ static enum db_result release_body(struct db *db, void *arg)
 {
     return db_execute(db,
                       "UPDATE delivery SET state = 'pending', due_at = leased_at,"
-                      " lease_owner = NULL, attempts = attempts - 1"
+                      " lease_owner = NULL, attempts = IF(attempts > 0, attempts - 1, 0)"
                       " WHERE state = 'leased' AND lease_owner = ?",
                       (struct db_value[]){db_text(arg)}, 1);
 }
@@ -382,23 +410,6 @@ enum db_result inbox_release(struct db *db, const char *owner)
 
     snprintf(name, sizeof(name), "%s", owner);
     return db_transaction(db, release_body, name);
-}
-
-enum db_result inbox_next_due(struct db *db, int64_t *due_at)
-{
-    struct db_rows *rows;
-    enum db_result result =
-        db_query(db,
-                 "SELECT MIN(due_at) FROM (SELECT MIN(due_at) AS due_at FROM delivery"
-                 " WHERE state = 'pending' UNION ALL SELECT MIN(due_at) FROM delivery"
-                 " WHERE state = 'leased') AS due",
-                 NULL, 0, &rows);
-
-    if (result != DB_OK)
-        return result;
-    *due_at = db_rows_next(rows) ? db_time_of(rows, 0) : TIME_NONE;
-    db_rows_free(rows);
-    return DB_OK;
 }
 
 #define ROW_COLUMNS                                                                             \

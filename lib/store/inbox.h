@@ -52,10 +52,11 @@ void inbox_item_free(struct inbox_item *item); /* the contents; wipes */
 /* What became of a leased delivery. */
 struct inbox_outcome {
     uint64_t id;
-    enum { INBOX_DONE, INBOX_SET_ASIDE, INBOX_RETRY } result;
+    /* INBOX_POSTPONE: as INBOX_RETRY, but nothing was tried, so no attempt is counted. */
+    enum { INBOX_DONE, INBOX_SET_ASIDE, INBOX_RETRY, INBOX_POSTPONE } result;
     enum set_aside reason; /* INBOX_SET_ASIDE */
     char detail[256];      /* for people; no personal data */
-    int64_t due_at;        /* INBOX_RETRY */
+    int64_t due_at;        /* INBOX_RETRY, INBOX_POSTPONE */
 };
 /* In the caller's transaction; only rows still leased by `owner` change. */
 enum db_result inbox_finish(struct db *db, const char *owner, int64_t now,
@@ -63,9 +64,6 @@ enum db_result inbox_finish(struct db *db, const char *owner, int64_t now,
     __attribute__((warn_unused_result));
 /* Gives leases back at shutdown. */
 enum db_result inbox_release(struct db *db, const char *owner) __attribute__((warn_unused_result));
-
-/* When the next delivery is due, or TIME_NONE. */
-enum db_result inbox_next_due(struct db *db, int64_t *due_at) __attribute__((warn_unused_result));
 
 /* For purchasectl. State and source filters may be NULL. */
 struct inbox_row {

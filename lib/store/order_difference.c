@@ -181,6 +181,18 @@ static int compare_place(const struct standing_row *was, const struct contributi
     return order != 0 ? order : strcmp(was->key, is->key);
 }
 
+/* A row that changes: where it changes hands, one loses it and another is given it. */
+static void note_pair(struct difference *difference, struct order_work *work,
+                      const struct standing_row *was, const struct contribution *is)
+{
+    if (subject_equal(&was->subject, &work->merged.subject)) {
+        note_change(difference, work, was, is);
+        return;
+    }
+    note_change(difference, work, was, NULL);
+    note_change(difference, work, NULL, is);
+}
+
 /* Both sides are sorted by line, then key: walked side by side. */
 static void compare_contributions(struct difference *difference, struct order_work *work)
 {
@@ -200,7 +212,7 @@ static void compare_contributions(struct difference *difference, struct order_wo
             note_change(difference, work, NULL, is);
             put_contribution(difference, work, is);
         } else if (!row_equal(was, is, &work->merged.subject)) {
-            note_change(difference, work, was, is);
+            note_pair(difference, work, was, is);
             put_contribution(difference, work, is);
         }
         w += order <= 0;

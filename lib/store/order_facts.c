@@ -130,6 +130,8 @@ static void snapshot_row(struct db_rows *rows, void *arg)
     column_digest(rows, 14, snapshot->address_index);
     snapshot->owner_user = column_text(rows, 15);
     snapshot->owner_team = column_text(rows, 16);
+    facts->time_claimed = db_int(rows, 17);
+    facts->disputed = db_int(rows, 18) != 0;
 }
 
 static void line_row(struct db_rows *rows, void *arg)
@@ -222,7 +224,7 @@ static const struct {
 } fact_tables[] = {
     {"SELECT source_id, order_id, digest, time, time_flagged, from_api, read_at, CAST(status AS UNSIGNED),"
      " lines_known, lists_refunds, paid_at, total, refunded_total, CAST(address_state AS UNSIGNED),"
-     " address_index, owner_user, owner_team FROM order_snapshot WHERE (source_id, order_id) IN",
+     " address_index, owner_user, owner_team, time_claimed, disputed FROM order_snapshot WHERE (source_id, order_id) IN",
      "", snapshot_row},
     {"SELECT source_id, order_id, digest, line_id, product, variant, sku, quantity,"
      " refunded_quantity FROM order_line WHERE (source_id, order_id) IN",
@@ -515,6 +517,23 @@ static void refund_clear(struct fact_refund *refund)
     memset(refund, 0, sizeof(*refund));
 }
 
+/* What a refund gave back never changes: words about it that do not tell take the lines of those
+ * that did. */
+static bool refund_lend_lines(struct fact_refund *from, struct fact_refund *to)
+{
+    if (to->lines_known || !from->lines_known)
+        return false;
+    for (size_t i = 0; i < to->line_count; i++)
+        xfree(to->lines[i].line_id);
+    xfree(to->lines);
+    to->lines = from->lines;
+    to->line_count = from->line_count;
+    to->lines_known = true;
+    from->lines = NULL;
+    from->line_count = 0;
+    return true;
+}
+
 static void add_refund(struct order_work *work, const struct fact_refund *told,
                        uint64_t delivery_id)
 {
@@ -527,14 +546,20 @@ static void add_refund(struct order_work *work, const struct fact_refund *told,
     refund_lines_copy(&copy.lines, &copy.line_count, told->lines, told->line_count);
     refund_lines_fold(copy.lines, &copy.line_count);
     if (known != NULL && !refund_greater(&copy, known)) {
+        bool lends = refund_lend_lines(&copy, known);
+
         refund_clear(&copy);
-        return;
+        if (!lends)
+            return;
+    } else {
+        if (known == NULL) {
+            known = refund_add(work);
+        } else {
+            refund_lend_lines(known, &copy);
+            refund_clear(known);
+        }
+        *known = copy;
     }
-    if (known == NULL)
-        known = refund_add(work);
-    else
-        refund_clear(known);
-    *known = copy;
     mark = &work->refund_marks[known - work->known.refunds];
     mark->dirty = true;
     mark->delivery_id = delivery_id;

@@ -60,6 +60,8 @@ static void add_snapshot(struct values *values, const struct order_work *work, s
                                                   : REFERENCE_ABSENT);
     add_delivery(values, mark->delivery_id);
     values_add_int(values, now);
+    values_add_int(values, facts->time_flagged ? facts->time_claimed : 0);
+    values_add_int(values, facts->disputed);
 }
 
 /* Calls back for each order's snapshots that are to be written. */
@@ -139,11 +141,12 @@ static enum db_result write_snapshots(struct db *db, const struct order_batch *b
                         "INSERT INTO order_snapshot (source_id, order_id, digest, time,"
                         " time_flagged, from_api, read_at, status, lines_known, lists_refunds,"
                         " paid_at, total, refunded_total, address_state, address_index,"
-                        " owner_user, owner_team, reference_state, delivery_id, recorded_at)"
+                        " owner_user, owner_team, reference_state, delivery_id, recorded_at,"
+                        " time_claimed, disputed)"
                         " VALUES",
-                        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                         "ON DUPLICATE KEY UPDATE time = VALUES(time), read_at = VALUES(read_at)",
-                        &rows, 20);
+                        &rows, 22);
     if (result == DB_OK)
         result = rows_write(db,
                             "INSERT INTO order_line (source_id, order_id, digest, line_id,"

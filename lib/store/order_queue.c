@@ -110,6 +110,7 @@ static enum db_result claim_body(struct db *db, void *arg)
     values_add_int(&keys, claim->now + LIMIT_LEASE_S * TIME_SECOND);
     for (size_t i = 0; i < *claim->count && result == DB_OK; i++) {
         keys.count = 1;
+        claim->out[i].claimed_until = keys.items[0].number;
         values_add_int(&keys, claim->out[i].source_id);
         values_add_text(&keys, claim->out[i].order_id);
         result = db_execute(db,
@@ -136,24 +137,11 @@ enum db_result orders_finish_reread(struct db *db, const struct order_name *orde
     return db_execute(db,
                       "UPDATE shop_order SET reread_due_at = ?,"
                       " reread_attempts = IF(? IS NULL, 0, reread_attempts)"
-                      " WHERE source_id = ? AND order_id = ?",
+                      " WHERE source_id = ? AND order_id = ? AND reread_due_at = ?",
                       (struct db_value[]){db_time(again_at_or_none), db_time(again_at_or_none),
-                                          DB_VALUE_INT(order->source_id), db_text(order->order_id)},
-                      4);
-}
-
-enum db_result orders_next_reread(struct db *db, int64_t *due_at)
-{
-    struct db_rows *rows;
-    enum db_result result =
-        db_query(db, "SELECT MIN(reread_due_at) FROM shop_order WHERE reread_due_at IS NOT NULL",
-                 NULL, 0, &rows);
-
-    if (result != DB_OK)
-        return result;
-    *due_at = db_rows_next(rows) ? db_time_of(rows, 0) : TIME_NONE;
-    db_rows_free(rows);
-    return DB_OK;
+                                          DB_VALUE_INT(order->source_id), db_text(order->order_id),
+                                          DB_VALUE_INT(order->claimed_until)},
+                      5);
 }
 
 enum db_result orders_refunds_told(struct db *db, uint32_t source_id,

@@ -140,8 +140,47 @@ static void batch_project(struct order_batch *batch)
     for (size_t i = 0; i < batch->count; i++) {
         struct order_work *work = &batch->orders[i];
 
+        known_order_settle(&work->known);
         order_merge(&work->known, &work->merged);
         order_project(&work->known, &work->merged, batch->context->catalogue, &work->projection);
+    }
+}
+
+/* The delivery that told the newest of what is new: the winning snapshot if it is, else a refund or
+ * dispute. */
+static uint64_t newest_delivery(const struct order_work *work)
+{
+    const struct known_order *known = &work->known;
+
+    if (work->merged.winner != NULL) {
+        const struct fact_mark *mark =
+            &work->snapshot_marks[work->merged.winner - known->snapshots];
+
+        if (mark->dirty)
+            return mark->delivery_id;
+    }
+    for (size_t i = 0; i < known->refund_count; i++) {
+        if (work->refund_marks[i].dirty)
+            return work->refund_marks[i].delivery_id;
+    }
+    for (size_t i = 0; i < known->dispute_count; i++) {
+        if (work->dispute_marks[i].dirty)
+            return work->dispute_marks[i].delivery_id;
+    }
+    return 0;
+}
+
+/* Of several news of one order in a batch, the one that changed what it gives is named in the
+ * audit. */
+static void batch_choose_causes(struct order_batch *batch, const struct order_news *news,
+                                size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct order_work *work =
+            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+
+        if (news[i].delivery_id != 0 && news[i].delivery_id == newest_delivery(work))
+            work->cause = &news[i];
     }
 }
 
@@ -183,6 +222,7 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
     if (result != DB_OK)
         return result;
     batch_project(batch);
+    batch_choose_causes(batch, news, count);
     return order_difference(db, batch);
 }
 
@@ -229,6 +269,7 @@ enum db_result orders_known(struct db *db, const struct source_map *sources, uin
         struct known_order *known = &batch.orders[0].known;
 
         *found = known->snapshot_count + known->refund_count + known->dispute_count > 0;
+        known_order_settle(known);
         *out = *known;
         memset(known, 0, sizeof(*known));
     }

@@ -76,6 +76,7 @@ struct order_name {
     char order_id[LIMIT_ORDER_ID + 1];
     uint64_t delivery_id; /* orders_lease_rereads(): the delivery that made it wanted, or 0 */
     uint32_t attempts;
+    int64_t claimed_until; /* orders_claim_rereads() */
 };
 enum db_result orders_older_than(struct db *db, uint32_t version, struct order_name *out,
                                  size_t most, size_t *count) __attribute__((warn_unused_result));
@@ -90,10 +91,9 @@ enum db_result orders_schedule_reread(struct db *db, uint32_t source_id, const c
     __attribute__((warn_unused_result));
 enum db_result orders_claim_rereads(struct db *db, int64_t now, struct order_name *out, size_t most,
                                     size_t *count) __attribute__((warn_unused_result));
+/* Ends a claim, unless another merge has asked for a re-read since. */
 enum db_result orders_finish_reread(struct db *db, const struct order_name *order,
                                     int64_t again_at_or_none) __attribute__((warn_unused_result));
-enum db_result orders_next_reread(struct db *db, int64_t *due_at)
-    __attribute__((warn_unused_result));
 
 /* The facts of one order, as the merge sees them, for `order show` and `explain`. */
 enum db_result orders_known(struct db *db, const struct source_map *sources, uint32_t source_id,

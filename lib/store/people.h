@@ -79,7 +79,6 @@ void people_due_free(struct people_due *due);
 enum db_result people_profile_failed(struct db *db, const struct people_due *due, bool refused,
                                      int64_t now, int64_t due_at)
     __attribute__((warn_unused_result));
-enum db_result people_next_due(struct db *db, int64_t *due_at) __attribute__((warn_unused_result));
 
 /* Manual grants. grant_id is 16 hex digits. */
 enum db_result people_grant(struct db *db, const char *user, const char *key, int64_t ends_at,

@@ -159,49 +159,75 @@ static void copy_id(const struct db_rows *rows, unsigned column, char out[LIMIT_
     snprintf(out, LIMIT_MIRO_ID + 1, "%s", db_bytes(rows, column, &len));
 }
 
-/* A due user with an opened token; one whose token does not open is left out, and logged. */
-static void due_row(struct due_work *work, const struct db_rows *rows)
+/* Opens the token of a due user; false, and a log line, if it does not open. */
+static bool due_open(const struct vault *vault, const struct db_rows *rows, struct people_due *due)
 {
-    struct people_due *due = &work->out[work->count];
     struct buf context = {0}, access = {0};
     struct span sealed;
+    bool opens;
 
-    memset(due, 0, sizeof(*due));
-    copy_id(rows, 0, due->user);
-    copy_id(rows, 1, due->client_id);
-    copy_id(rows, 2, due->team);
-    due->attempts = (uint32_t)db_int(rows, 3);
+    copy_id(rows, 2, due->client_id);
+    copy_id(rows, 3, due->team);
+    due->attempts = (uint32_t)db_int(rows, 1);
     sealed.bytes = db_bytes(rows, 4, &sealed.len);
     token_context("access", due->client_id, due->user, due->team, &context);
-    if (vault_open(work->vault, VAULT_TOKEN, (struct span){context.data, context.len}, sealed,
-                   &access) == 0) {
+    opens = vault_open(vault, VAULT_TOKEN, (struct span){context.data, context.len}, sealed,
+                       &access) == 0;
+    if (opens)
         due->access = buf_take(&access);
-        work->count++;
-    } else {
+    else
         log_error("people", "token_does_not_open", LOG_S("user", due->user),
                   LOG_S("team", due->team));
-    }
     buf_free(&context);
     buf_free(&access);
+    return opens;
+}
+
+/* Moves a due user out of the way: to when a claim is over, to later, or, without a token, to
+ * never. */
+static enum db_result due_move(struct db *db, const struct due_work *work, const char *user,
+                               int64_t due_at)
+{
+    return db_execute(db,
+                      "UPDATE miro_user SET profile_due_at = ?, lease_owner = ?,"
+                      " profile_attempts = profile_attempts + 1 WHERE user_id = ?",
+                      (struct db_value[]){db_time(due_at), db_text(work->owner), db_text(user)}, 3);
 }
 
 /*
- * A user counts as due with any token that Miro has not refused and that has not run out; one of
- * several teams' will do. The claim moves profile_due_at, so that a worker that dies loses it.
+ * One row: a user with one token that Miro has not refused and that has not run out, or with none.
+ * Whoever cannot be asked for now must not stay at the head of the queue; a new or refreshed token
+ * makes the user due again.
  */
+static enum db_result due_row(struct db *db, struct due_work *work, const struct db_rows *rows)
+{
+    struct people_due due = {0};
+
+    copy_id(rows, 0, due.user);
+    if (work->count > 0 && strcmp(work->out[work->count - 1].user, due.user) == 0)
+        return DB_OK; /* one of several teams' tokens will do */
+    if (db_is_null(rows, 2))
+        return due_move(db, work, due.user, TIME_NONE);
+    if (!due_open(work->vault, rows, &due))
+        return due_move(db, work, due.user, work->now + TIME_HOUR);
+    work->out[work->count++] = due;
+    return due_move(db, work, due.user, work->now + LIMIT_LEASE_S * TIME_SECOND);
+}
+
 static enum db_result due_body(struct db *db, void *arg)
 {
     struct due_work *work = arg;
     struct db_rows *rows;
     enum db_result result = db_query(
         db,
-        "SELECT u.user_id, t.client_id, t.team_id, u.profile_attempts, t.access_token"
-        " FROM miro_user u JOIN miro_token t ON t.user_id = u.user_id AND t.state = 'valid'"
+        "SELECT u.user_id, u.profile_attempts, t.client_id, t.team_id, t.access_token"
+        " FROM (SELECT user_id, profile_attempts, profile_due_at FROM miro_user"
+        " WHERE profile_due_at <= ? ORDER BY profile_due_at LIMIT ? FOR UPDATE SKIP LOCKED) u"
+        " LEFT JOIN miro_token t ON t.user_id = u.user_id AND t.state = 'valid'"
         " AND (t.expires_at IS NULL OR t.expires_at > ?)"
-        " WHERE u.profile_due_at <= ? ORDER BY u.profile_due_at, u.user_id LIMIT ?"
-        " FOR UPDATE SKIP LOCKED",
-        (struct db_value[]){DB_VALUE_INT(work->now), DB_VALUE_INT(work->now),
-                            DB_VALUE_INT((int64_t)work->most)},
+        " ORDER BY u.profile_due_at, u.user_id",
+        (struct db_value[]){DB_VALUE_INT(work->now), DB_VALUE_INT((int64_t)work->most),
+                            DB_VALUE_INT(work->now)},
         3, &rows);
 
     if (result != DB_OK)
@@ -209,22 +235,9 @@ static enum db_result due_body(struct db *db, void *arg)
     for (size_t i = 0; i < work->count; i++)
         people_due_free(&work->out[i]);
     work->count = 0;
-    while (db_rows_next(rows)) {
-        char user[LIMIT_MIRO_ID + 1];
-
-        copy_id(rows, 0, user);
-        if (work->count == 0 || strcmp(work->out[work->count - 1].user, user) != 0)
-            due_row(work, rows);
-    }
+    while (result == DB_OK && db_rows_next(rows))
+        result = due_row(db, work, rows);
     db_rows_free(rows);
-    for (size_t i = 0; i < work->count && result == DB_OK; i++)
-        result =
-            db_execute(db,
-                       "UPDATE miro_user SET profile_due_at = ?, lease_owner = ?,"
-                       " profile_attempts = profile_attempts + 1 WHERE user_id = ?",
-                       (struct db_value[]){DB_VALUE_INT(work->now + LIMIT_LEASE_S * TIME_SECOND),
-                                           db_text(work->owner), db_text(work->out[i].user)},
-                       3);
     return result;
 }
 
@@ -250,6 +263,8 @@ void people_due_free(struct people_due *due)
     xfree(due->access);
 }
 
+/* A refused token says nothing of the user's others: the user is due at once, and is out of the way
+ * at the next claim if there are none. */
 struct failed_work {
     const struct people_due *due;
     bool refused;
@@ -280,21 +295,4 @@ enum db_result people_profile_failed(struct db *db, const struct people_due *due
     struct failed_work work = {due, refused, now, due_at};
 
     return db_transaction(db, failed_body, &work);
-}
-
-enum db_result people_next_due(struct db *db, int64_t *due_at)
-{
-    struct db_rows *rows;
-    enum db_result result = db_query(
-        db,
-        "SELECT u.profile_due_at FROM miro_user u JOIN miro_token t ON t.user_id = u.user_id"
-        " AND t.state = 'valid' AND (t.expires_at IS NULL OR t.expires_at > ?)"
-        " WHERE u.profile_due_at IS NOT NULL ORDER BY u.profile_due_at LIMIT 1",
-        (struct db_value[]){DB_VALUE_INT(clock_now())}, 1, &rows);
-
-    if (result != DB_OK)
-        return result;
-    *due_at = db_rows_next(rows) ? db_time_of(rows, 0) : TIME_NONE;
-    db_rows_free(rows);
-    return DB_OK;
 }

@@ -47,6 +47,7 @@ TEXTS = [
     ("", r":1: .*expected JSON"),
     ("{", r":1: .*expected JSON"),
     ("{\n\"entitlements\": {},\n\"products\": [}", r":3: .*expected JSON"),
+    ("null", r"\(whole file\): null, expected an object"),
     ("[]", r"\(whole file\): array, expected an object"),
     ("{}", r"entitlements: missing"),
     ('{"entitlements": {}}', r"products: missing"),
@@ -128,6 +129,37 @@ class Catalogue(unittest.TestCase):
                 done = self.apply(text, expected=1)
                 self.assertRegex(done.stderr, "c.json" + ".*" + pattern)
         self.assertEqual(self.versions(), 0)
+
+    def test_a_file_that_is_null(self):
+        self.assertEqual(self.apply("null", expected=1).stderr.partition("c.json: ")[2],
+                         "(whole file): null, expected an object with entitlements and products\n")
+
+    def test_a_key_that_a_nul_would_cut(self):
+        """What stands before the NUL must not be taken for the whole."""
+        for text in ('{"entitlements": {"ic\\u0000x": {}},\n"products": []}',
+                     '{"entitlements": {"ic": {}, "ic\\u0000x": {}},\n"products": []}',
+                     '{"entitlements": {}, "products": [], "products\\u0000": 1}'):
+            done = self.apply(text, expected=1)
+            self.assertRegex(done.stderr, r'c.json:1: member "[a-z]+\\u0000x?" holds a NUL')
+            self.assertNotIn("\0", done.stderr)
+        self.assertEqual(self.versions(), 0)
+
+    def test_echoed_names_steer_no_terminal(self):
+        steering = "\x1b[31m\x07\x7f\u009b2J\r"
+        for catalogue in ({"entitlements": {steering: {}}, "products": []},
+                          {"entitlements": {"a": {steering: 1}}, "products": []},
+                          {"entitlements": {}, "products": [{"source": SOURCE, steering: 1}]},
+                          {"entitlements": {}, "products": [], steering: 1},
+                          '{"entitlements": {}, "products": [], "%s": 1, "%s": 2}' % (("a\x7f\u009b",) * 2),
+                          {"entitlements": {}, "products": [{"source": SOURCE, "product": "1",
+                                                             "grants": ["a\u009b"]}]},
+                          {"entitlements": {}, "products": [{"source": SOURCE, "product": "1",
+                                                             "duration_days": "\x7f\u009b"}]}):
+            with self.subTest(catalogue):
+                done = self.apply(catalogue, expected=1)
+                said = done.stderr.replace("\n", "")
+                self.assertTrue(said)
+                self.assertEqual([c for c in said if not c.isprintable()], [])
 
     def test_bytes_that_are_no_text(self):
         path = self.site.path("c.json")

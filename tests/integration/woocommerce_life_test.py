@@ -275,7 +275,5 @@ class WooCommerceLife(Life):
                                   "expires_at": stamp(self.now + 20 * DAY, "Z")}])
 
 
-del Life
-
 if __name__ == "__main__":
     unittest.main(verbosity=2)

@@ -131,6 +131,7 @@ static inline void put_snapshot(struct buf *out, const struct fact_snapshot *sna
                    line->variant ? line->variant : "-", line->sku ? line->sku : "-",
                    (long long)line->quantity, (long long)line->refunded_quantity);
     }
+    buf_puts(out, snapshot->disputed ? " disputed" : "");
     buf_puts(out, snapshot->lists_refunds ? " listed:" : "");
     for (size_t i = 0; i < snapshot->refund_count; i++) {
         const struct fact_listed_refund *refund = &snapshot->refunds[i];
@@ -142,7 +143,11 @@ static inline void put_snapshot(struct buf *out, const struct fact_snapshot *sna
 static inline void put_order(struct buf *out, const struct fact_order *order)
 {
     static const char *const refunds[] = {"pending", "done", "failed"};
-    static const char *const disputes[] = {"none", "inquiry", "won", "open", "lost"};
+    static const char *const disputes[] = {[DISPUTE_NONE] = "none",
+                                           [DISPUTE_INQUIRY] = "inquiry",
+                                           [DISPUTE_OPEN] = "open",
+                                           [DISPUTE_WON] = "won",
+                                           [DISPUTE_LOST] = "lost"};
     buf_printf(out, "[%s%s", order->id, order->hint ? " hint" : "");
     if (order->snapshot)
         put_snapshot(out, order->snapshot);
