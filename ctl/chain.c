@@ -140,7 +140,10 @@ static void cause_tell(const struct given *given, const struct evidence *evidenc
         buf_free(&ids);
     }
     if (strcmp(given->state, "disputed") == 0) {
-        buf_puts(&text, "a chargeback stands:");
+        if (evidence->merged.winner->facts.disputed)
+            buf_puts(&text, "the shop says that the order is disputed");
+        else
+            buf_puts(&text, "a chargeback stands:");
         for (size_t i = 0; i < evidence->known.dispute_count; i++) {
             const struct fact_dispute *dispute = &evidence->known.disputes[i];
 

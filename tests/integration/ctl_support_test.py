@@ -194,7 +194,8 @@ class Support(unittest.TestCase):
         self.link()
         told = self.explain("icons-pro")
         self.assertEqual(told["reason"], "disputed")
-        self.assertIn("is open", told["contributions"][0]["cause"])
+        self.assertEqual(told["contributions"][0]["cause"],
+                         "the shop says that the order is disputed")
         self.assertTrue(self.site.ctl_json("order", "show", "billing", "A-1")["disputed"])
 
     def test_orders_that_are_not_there(self):
