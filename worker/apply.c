@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "shops/shop.h"
 #include "store/catalogue_store.h"
+#include "store/health.h"
 
 void news_add(struct news_list *list, uint32_t source_id, const struct facts *facts,
               uint64_t delivery_id)
@@ -58,12 +59,14 @@ enum db_result worker_catalogue(struct worker *worker)
 struct apply_work {
     struct worker *worker;
     struct news_list *news;
+    bool schedule;
     const struct inbox_outcome *outcomes;
     size_t outcome_count;
     int64_t now;
 };
 
-/* Asks for a re-read where a merge wants one and the shop can be asked. */
+/* Asks for a re-read where a merge wants one, or still misses the lines of a refund, and the shop
+ * can be asked. */
 static enum db_result schedule_rereads(struct db *db, const struct apply_work *work)
 {
     for (size_t i = 0; i < work->news->count; i++) {
@@ -74,7 +77,8 @@ static enum db_result schedule_rereads(struct db *db, const struct apply_work *w
         int64_t due_at = news->reread_from > work->now ? news->reread_from : work->now;
         enum db_result result;
 
-        if (!news->wants_reread || source == NULL || !shop_has_api(source))
+        if (!(news->wants_reread || news->wants_refund_lines) || source == NULL ||
+            !shop_has_api(source))
             continue;
         result =
             orders_schedule_reread(db, news->source_id, news->order_id, news->delivery_id, due_at);
@@ -82,6 +86,23 @@ static enum db_result schedule_rereads(struct db *db, const struct apply_work *w
             return result;
     }
     return DB_OK;
+}
+
+/* What purchase_drained_total counts. */
+static enum db_result count_results(struct db *db, const struct apply_work *work)
+{
+    static const char *const results[] = {"done", "set_aside", "retry", "postponed"};
+    int64_t counts[4] = {0};
+    enum db_result result = DB_OK;
+
+    for (size_t i = 0; i < work->outcome_count; i++)
+        counts[work->outcomes[i].result]++;
+    for (size_t i = 0; i < 4 && result == DB_OK; i++) {
+        if (counts[i] > 0)
+            result =
+                health_count_drained(db, work->worker->owner, results[i], counts[i], work->now);
+    }
+    return result;
 }
 
 static enum db_result apply_body(struct db *db, void *arg)
@@ -95,18 +116,20 @@ static enum db_result apply_body(struct db *db, void *arg)
         return result;
     context.catalogue = work->worker->catalogue;
     result = orders_apply(db, &context, work->news->items, work->news->count);
-    if (result == DB_OK)
+    if (result == DB_OK && work->schedule)
         result = schedule_rereads(db, work);
     if (result == DB_OK)
         result =
             inbox_finish(db, work->worker->owner, work->now, work->outcomes, work->outcome_count);
+    if (result == DB_OK)
+        result = count_results(db, work);
     return result;
 }
 
-enum db_result apply_news(struct worker *worker, struct news_list *news,
+enum db_result apply_news(struct worker *worker, struct news_list *news, bool schedule,
                           const struct inbox_outcome *outcomes, size_t outcome_count)
 {
-    struct apply_work work = {worker, news, outcomes, outcome_count, clock_now()};
+    struct apply_work work = {worker, news, schedule, outcomes, outcome_count, clock_now()};
 
     return db_transaction(worker->db, apply_body, &work);
 }

@@ -17,9 +17,11 @@ void news_add(struct news_list *list, uint32_t source_id, const struct facts *fa
               uint64_t delivery_id);
 void news_free(struct news_list *list);
 
-/* One transaction: merge the news, finish the deliveries, schedule the re-reads that merges ask
- * for. */
-enum db_result apply_news(struct worker *worker, struct news_list *news,
+/*
+ * One transaction: merge the news, finish the deliveries and count them, and, unless the news are a
+ * re-read's own, schedule the re-reads that merges ask for.
+ */
+enum db_result apply_news(struct worker *worker, struct news_list *news, bool schedule,
                           const struct inbox_outcome *outcomes, size_t outcome_count)
     __attribute__((warn_unused_result));
 

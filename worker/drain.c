@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "fetch.h"
-#include "store/health.h"
 #include "store/inbox.h"
 #include "worker.h"
 
@@ -59,6 +58,14 @@ static void job_retry(struct job *job, const char *detail, int64_t not_before_us
     snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
 }
 
+/* Nothing was tried: a little later, and no attempt is counted. */
+static void job_postpone(struct job *job, const char *detail, int64_t delay)
+{
+    job->outcome.result = INBOX_POSTPONE;
+    job->outcome.due_at = clock_now() + delay;
+    snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
+}
+
 /* From bytes to facts, or to the reason why not. */
 static void job_read(const struct worker *worker, struct job *job)
 {
@@ -67,7 +74,10 @@ static void job_read(const struct worker *worker, struct job *job)
     job->outcome.id = job->item.id;
     job->outcome.result = INBOX_DONE;
     job->source = name == NULL ? NULL : settings_source(worker->settings, name, strlen(name));
-    if (job->item.body == NULL) {
+    if (job->item.attempts >= LIMIT_DELIVERY_ATTEMPTS) {
+        job_set_aside(job, SET_ASIDE_RETRIES_EXHAUSTED,
+                      "tried again and again without an end: did it end the worker?");
+    } else if (job->item.body == NULL) {
         job_retry(job, "the stored body does not open: is its key missing from the keyring?", 0);
     } else if (job->source == NULL) {
         job_set_aside(job, SET_ASIDE_SOURCE_MISCONFIGURED,
@@ -106,17 +116,6 @@ static void fetches_free(struct fetches *fetches)
     xfree(fetches->jobs);
 }
 
-/* Whether a need was met before: the lines of a refund never change, so they are asked for once. */
-static enum db_result need_met(struct worker *worker, const struct job *job,
-                               const struct fact_order *order, const struct fact_need *need,
-                               bool *met)
-{
-    *met = false;
-    if (need->kind != NEED_REFUNDS)
-        return DB_OK;
-    return orders_refunds_told(worker->db, job->item.source_id, order, met);
-}
-
 /* Plans the call that answers a need. What is essential and cannot be asked for is left to a
  * person. */
 static void want(struct job *job, const struct fact_order *order, const struct fact_need *need,
@@ -150,7 +149,8 @@ static enum db_result plan_facts(struct worker *worker, struct job *job, const s
 
         for (size_t n = 0; n < order->need_count; n++) {
             bool met;
-            enum db_result result = need_met(worker, job, order, &order->needs[n], &met);
+            enum db_result result =
+                orders_need_met(worker->db, job->item.source_id, order, &order->needs[n], &met);
 
             if (result != DB_OK)
                 return result;
@@ -184,7 +184,9 @@ static void note_failures(const struct fetches *fetches)
     for (size_t i = 0; i < fetches->count; i++) {
         const struct fetch_task *task = &fetches->tasks[i];
 
-        if (task->verdict == SHOP_ANSWER_LATER)
+        if (task->verdict == SHOP_ANSWER_LATER && !task->asked)
+            job_postpone(fetches->jobs[i], task->detail, task->retry_after_us);
+        else if (task->verdict == SHOP_ANSWER_LATER)
             job_retry(fetches->jobs[i], task->detail, task->retry_after_us);
         else if (task->verdict == SHOP_ANSWER_REFUSED)
             job_set_aside(fetches->jobs[i], SET_ASIDE_FETCH_FAILED, task->detail);
@@ -246,7 +248,7 @@ static enum db_result apply_portion(struct worker *worker, const struct portion 
                 news_add(&news, job->item.source_id, &answers->tasks[i].facts, job->item.id);
         }
     }
-    result = apply_news(worker, &news, outcomes, portion->count);
+    result = apply_news(worker, &news, true, outcomes, portion->count);
     news_free(&news);
     free(outcomes);
     return result;
@@ -286,7 +288,7 @@ static enum db_result apply_jobs(struct worker *worker, const struct portion *po
 /* One line a delivery attempt. */
 static void job_log(const struct worker *worker, const struct job *job)
 {
-    static const char *const results[] = {"done", "set_aside", "retry"};
+    static const char *const results[] = {"done", "set_aside", "retry", "postponed"};
     const char *source = source_map_name(worker->sources, job->item.source_id);
 
     log_info(
@@ -295,25 +297,6 @@ static void job_log(const struct worker *worker, const struct job *job)
         LOG_S("reason",
               job->outcome.result == INBOX_SET_ASIDE ? set_aside_name(job->outcome.reason) : ""),
         LOG_S("detail", job->outcome.detail));
-}
-
-/* What purchase_drained_total counts. */
-static enum db_result count_results(struct worker *worker, const struct job *jobs, size_t count)
-{
-    static const char *const results[] = {"done", "set_aside", "retry"};
-    int64_t counts[3] = {0};
-    enum db_result result = DB_OK;
-
-    for (size_t i = 0; i < count; i++) {
-        counts[jobs[i].outcome.result]++;
-        job_log(worker, &jobs[i]);
-    }
-    for (size_t i = 0; i < 3 && result == DB_OK; i++) {
-        if (counts[i] > 0)
-            result =
-                health_count_drained(worker->db, worker->owner, results[i], counts[i], clock_now());
-    }
-    return result;
 }
 
 /* Applies the jobs that wait for an answer, or those that do not. */
@@ -347,8 +330,8 @@ static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t
         result = fetch_lacking(worker, rounds);
     if (result == DB_OK)
         result = apply_those(worker, jobs, count, true, rounds);
-    if (result == DB_OK)
-        result = count_results(worker, jobs, count);
+    for (size_t i = 0; result == DB_OK && i < count; i++)
+        job_log(worker, &jobs[i]);
     for (size_t r = 0; r < FETCH_ROUNDS; r++)
         fetches_free(&rounds[r]);
     return result;

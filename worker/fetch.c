@@ -6,13 +6,30 @@
 #include "base/clock.h"
 #include "base/log.h"
 
-/* A shop that did not answer is left alone this long: others must not wait for its deadlines. */
-#define API_PAUSE (10 * TIME_SECOND)
+/* A shop that does not answer is left alone, longer each time: others must not wait for its
+ * deadlines. */
+#define PAUSE_LEAST (10 * TIME_SECOND)
+#define PAUSE_MOST (5 * TIME_MINUTE)
+/* How long one call may take: a batch waits for it. */
+#define CALL_DEADLINE (10 * TIME_SECOND)
 
-/* When the source may be asked again. */
-static int64_t *pause_of(struct worker *worker, const struct settings_source *source)
+/* Notes how a call ended, for the ones after it. */
+static void note_answer(struct worker *worker, const struct settings_source *source, bool answered)
 {
-    return &worker->api_pause[source - worker->settings->sources];
+    size_t index = (size_t)(source - worker->settings->sources);
+    unsigned failures = worker->api[index].failures;
+    int64_t pause = PAUSE_LEAST;
+
+    if (answered) {
+        worker->api[index].failures = 0;
+        return;
+    }
+    for (unsigned i = 0; i < failures && pause < PAUSE_MOST; i++)
+        pause *= 2;
+    if (worker->api[index].until < clock_monotonic()) {
+        worker->api[index].until = clock_monotonic() + (pause < PAUSE_MOST ? pause : PAUSE_MOST);
+        worker->api[index].failures++;
+    }
 }
 
 /* Turns the loop until the client can take a call, and then gives it one. */
@@ -34,14 +51,16 @@ static void task_answered(const struct http_answer *answer, void *arg)
 {
     struct fetch_task *task = arg;
     struct buf detail = {0};
-    struct shop_answer read = {.status = answer->status,
+    struct shop_answer read = {.received_at = clock_now(),
+                               .status = answer->status,
                                .content_type = answer->content_type,
                                .date = answer->date,
                                .body = answer->body,
                                .len = answer->len};
 
     task->retry_after_us = answer->retry_after_us;
-    task->unanswered = answer->failure == HTTP_UNREACHABLE || answer->failure == HTTP_TIMED_OUT;
+    note_answer(task->worker, task->source,
+                answer->failure != HTTP_UNREACHABLE && answer->failure != HTTP_TIMED_OUT);
     if (answer->failure != HTTP_ANSWERED) {
         task_failed(task,
                     answer->failure == HTTP_REFUSED_CALL ? SHOP_ANSWER_REFUSED : SHOP_ANSWER_LATER,
@@ -61,35 +80,54 @@ static void task_answered(const struct http_answer *answer, void *arg)
     buf_free(&detail);
 }
 
-/* Sends one call, unless its shop is being left alone. */
+/* Makes one call. */
 static void task_send(struct worker *worker, struct fetch_task *task)
 {
-    const char *headers[] = {task->fetch.header, task->fetch.header2, NULL};
+    /* An answer from a cache would be old news with a new Date. */
+    const char *headers[] = {"Cache-Control: no-cache", task->fetch.header, task->fetch.header2,
+                             NULL};
     struct http_call call = {.method = "GET",
                              .origin = task->source->api_url,
                              .target = task->fetch.target,
                              .headers = headers,
-                             .basic_auth = task->fetch.basic_auth};
+                             .basic_auth = task->fetch.basic_auth,
+                             .deadline_us = CALL_DEADLINE};
+
+    task->worker = worker;
+    task->asked = true;
+    send_call(worker, &call, task, task_answered);
+}
+
+/* Whether to ask now; if not, the task is put off without an attempt. */
+static bool may_ask(struct worker *worker, struct fetch_task *task, unsigned *asked)
+{
+    size_t index = (size_t)(task->source - worker->settings->sources);
+    int64_t left = worker->api[index].until - clock_monotonic();
 
     task->retry_after_us = -1;
-    if (*pause_of(worker, task->source) > clock_monotonic())
+    if (left > 0) {
         task_failed(task, SHOP_ANSWER_LATER, "the shop did not answer a moment ago");
-    else
-        send_call(worker, &call, task, task_answered);
+        task->retry_after_us = left;
+        return false;
+    }
+    if (asked[index]++ >= LIMIT_FETCHES_PER_SOURCE) {
+        task_failed(task, SHOP_ANSWER_LATER, "others of this shop are asked for first");
+        task->retry_after_us = 0;
+        return false;
+    }
+    return true;
 }
 
 void fetch_all(struct worker *worker, struct fetch_task *tasks, size_t count)
 {
+    unsigned asked[LIMIT_SOURCES] = {0};
+
     for (size_t i = 0; i < count; i++) {
-        if (tasks[i].source != NULL)
+        if (tasks[i].source != NULL && may_ask(worker, &tasks[i], asked))
             task_send(worker, &tasks[i]);
     }
     while (http_client_in_flight(worker->client) > 0)
         loop_turn(worker->loop, -1);
-    for (size_t i = 0; i < count; i++) {
-        if (tasks[i].unanswered)
-            *pause_of(worker, tasks[i].source) = clock_monotonic() + API_PAUSE;
-    }
 }
 
 void fetch_task_free(struct fetch_task *task)

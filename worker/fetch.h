@@ -12,13 +12,14 @@
 #include "worker.h"
 
 struct fetch_task {
+    struct worker *worker; /* fetch_all()'s */
     const struct settings_source *source;
     struct shop_fetch fetch;
     /* out: */
     enum shop_answer_verdict verdict;
     struct facts facts;     /* SHOP_ANSWER_READ */
     int64_t retry_after_us; /* SHOP_ANSWER_LATER; -1: not told */
-    bool unanswered;        /* nobody was there, or not in time */
+    bool asked;             /* a call was made; else the shop was left alone for now */
     char detail[256];       /* unless read: a sentence for the operator */
 };
 

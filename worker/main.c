@@ -194,7 +194,7 @@ static void reload(struct worker *worker)
     worker->settings = fresh.settings;
     worker->vault = fresh.vault;
     worker->sources = fresh.sources;
-    memset(worker->api_pause, 0, sizeof(worker->api_pause));
+    memset(worker->api, 0, sizeof(worker->api));
     log_info("worker", "reloaded");
 }
 
@@ -230,6 +230,13 @@ static void idle(struct worker *worker, int wait_ms)
         loop_turn(worker->loop, (int)((until - clock_monotonic()) / 1000) + 1);
 }
 
+/* Gives back what a failed round still holds: nobody has to wait for its lease to run out. */
+static void release(struct worker *worker)
+{
+    if (inbox_release(worker->db, worker->owner) != DB_OK)
+        log_warn("worker", "leases_kept", LOG_S("error", db_error(worker->db)));
+}
+
 /* Until it is told to stop or, with `once`, until nothing is due. A database that is away is waited
  * for. */
 static int work(struct worker *worker, bool once)
@@ -246,6 +253,7 @@ static int work(struct worker *worker, bool once)
         result = run_round(worker, &round);
         if (result != DB_OK) {
             log_error("worker", "database", LOG_S("error", db_error(worker->db)));
+            release(worker);
             /* A statement that lost against another worker's is the next round's work. */
             if (once && (result != DB_RETRY || failures >= LIMIT_DB_TRIES))
                 return EXIT_FAILED;

@@ -53,13 +53,18 @@ static void plan_more(struct reread *reread)
     }
 }
 
-/* Whether to ask again, and when. */
-static int64_t reread_again(const struct reread *reread, size_t i, bool still_tied)
+static bool put_off(const struct fetch_task *task)
 {
-    const struct fetch_task *task = &reread->tasks[i];
-    bool later = task->source != NULL && task->verdict == SHOP_ANSWER_LATER;
+    return task->source != NULL && task->verdict == SHOP_ANSWER_LATER;
+}
 
-    if (!still_tied && !later)
+/* Whether to ask again, and when. */
+static int64_t reread_again(const struct reread *reread, size_t i, bool unsettled)
+{
+    const struct fetch_task *task =
+        put_off(&reread->tasks[i]) ? &reread->tasks[i] : &reread->more[i];
+
+    if (!unsettled && !put_off(task))
         return TIME_NONE;
     if (reread->orders[i].attempts + 1 >= REREAD_ATTEMPTS) {
         log_warn("orders", "reread_given_up", LOG_I("source", reread->orders[i].source_id),
@@ -74,21 +79,21 @@ static enum db_result reread_apply(struct worker *worker, const struct reread *r
 {
     struct news_list news = {0};
     enum db_result result = DB_OK;
-    bool still_tied = false;
+    bool unsettled = false;
 
     news_add(&news, reread->orders[i].source_id, &reread->tasks[i].facts,
              reread->orders[i].delivery_id);
     news_add(&news, reread->orders[i].source_id, &reread->more[i].facts,
              reread->orders[i].delivery_id);
     if (news.count > 0) {
-        result = apply_news(worker, &news, NULL, 0);
-        still_tied = result == DB_OK && news.items[0].wants_reread;
+        result = apply_news(worker, &news, false, NULL, 0);
+        unsettled =
+            result == DB_OK && (news.items[0].wants_reread || news.items[0].wants_refund_lines);
     }
     news_free(&news);
     if (result != DB_OK)
         return result;
-    return orders_finish_reread(worker->db, &reread->orders[i],
-                                reread_again(reread, i, still_tied));
+    return orders_finish_reread(worker->db, &reread->orders[i], reread_again(reread, i, unsettled));
 }
 
 static enum db_result reread_orders(struct worker *worker, struct reread *reread)

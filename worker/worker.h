@@ -24,10 +24,13 @@ struct worker {
     struct catalogue *catalogue; /* the version in force when it was last looked at */
     struct loop *loop;
     struct http_client *client;
-    char owner[64];                   /* names this process in leases: host, pid, a random part */
-    int64_t api_pause[LIMIT_SOURCES]; /* of each source: not to be asked before (monotonic) */
-    bool stopping;                    /* SIGTERM: finish what is leased, lease no more */
-    bool reload;                      /* SIGHUP */
+    char owner[64]; /* names this process in leases: host, pid, a random part */
+    struct {
+        int64_t until;     /* not to be asked before (monotonic) */
+        unsigned failures; /* calls without an answer, in a row */
+    } api[LIMIT_SOURCES];  /* of each source */
+    bool stopping;         /* SIGTERM: finish what is leased, lease no more */
+    bool reload;           /* SIGHUP */
 };
 
 /* What one round of a part did: `done` counts, `more` says there may be more at once. */

@@ -23,8 +23,9 @@ struct secret_list {
 /*
  * Reads the lines of `path` (blank ones skipped, CR and surrounding blanks cut). -1 with a sentence
  * in `error` if the file is missing, not regular, readable or writable by others (mode & 007),
- * larger than LIMIT_SECRET_FILE_BYTES, holds a NUL, no line at all, or over LIMIT_KEYRING_KEYS
- * lines. How many lines a file of its kind may have is the caller's to check.
+ * larger than LIMIT_SECRET_FILE_BYTES, begins with a byte order mark, holds a NUL, no line at all,
+ * or over LIMIT_KEYRING_KEYS lines. How many lines a file of its kind may have is the caller's to
+ * check.
  */
 int secret_list_load(const char *path, struct secret_list *out, struct buf *error)
     __attribute__((warn_unused_result));

@@ -10,7 +10,7 @@
 
 /* Digits only, no sign, no blank, at most INT64_MAX; 0 or -1. */
 int text_to_int(const char *text, size_t len, int64_t *out) __attribute__((warn_unused_result));
-/* A decimal amount such as "-20.00" in millionths; more than six decimals are refused; 0 or -1. */
+/* A decimal amount such as "-20.00" in millionths; decimals past the sixth are cut; 0 or -1. */
 int text_to_micros(const char *text, size_t len, int64_t *out) __attribute__((warn_unused_result));
 bool text_is_utf8(const char *text, size_t len);
 /* Bytes of the UTF-8 sequence that `text` begins with (RFC 3629), or 0 if it begins with none. */

@@ -36,13 +36,16 @@ void evidence_free_line(struct fact_line *line)
 
 int evidence_add_line(struct facts *facts, struct fact_snapshot *snapshot, struct fact_line *line)
 {
-    const char *fault =
-        snapshot->line_count >= LIMIT_ORDER_LINES ? "the order has too many lines" : NULL;
+    const char *fault = NULL;
+    if (!line->id || line->quantity < 0 || line->refunded_quantity < 0) {
+        evidence_free_line(line);
+        return 0;
+    }
+    if (snapshot->line_count >= LIMIT_ORDER_LINES)
+        fault = "the order has too many lines";
     for (size_t i = 0; i < snapshot->line_count && !fault; i++)
         if (strcmp(snapshot->lines[i].id, line->id) == 0)
             fault = "two lines of the order have one id";
-    if (line->quantity < 0 || line->refunded_quantity < 0)
-        fault = "a line of the order has a quantity below 0";
     if (fault) {
         evidence_free_line(line);
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "%s", fault);
@@ -50,6 +53,15 @@ int evidence_add_line(struct facts *facts, struct fact_snapshot *snapshot, struc
     }
     *fact_add_line(snapshot) = *line;
     return 0;
+}
+
+int evidence_check_lines(struct facts *facts, const struct fact_snapshot *snapshot, size_t told)
+{
+    if (snapshot->status != ORDER_PAID || snapshot->line_count > 0 || told == 0)
+        return 0;
+    facts_set_aside(facts, SET_ASIDE_MALFORMED,
+                    "the order is paid, but none of its lines has an id and a whole quantity");
+    return -1;
 }
 
 struct fact_listed_refund *evidence_add_listed_refund(struct facts *facts,

@@ -19,8 +19,12 @@ int64_t evidence_time(int64_t told, int64_t received_at);
 void evidence_set_time(struct fact_snapshot *snapshot, int64_t told, int64_t received_at);
 /* Frees what a line owns: for one that could not be read whole. */
 void evidence_free_line(struct fact_line *line);
-/* Adds a line and takes over its strings, also when it fails. */
+/* Adds a line and takes over its strings, also when it fails. A line without an id, or with a
+ * quantity below 0, is left out: it must not keep the rest of its order from counting. */
 int evidence_add_line(struct facts *facts, struct fact_snapshot *snapshot, struct fact_line *line)
+    __attribute__((warn_unused_result));
+/* Whether a paid order has any line left of the `told` ones; its status must be set. */
+int evidence_check_lines(struct facts *facts, const struct fact_snapshot *snapshot, size_t told)
     __attribute__((warn_unused_result));
 /* Adds a refund to the list of a snapshot, with its id taken over; NULL: set aside. */
 struct fact_listed_refund *evidence_add_listed_refund(struct facts *facts,

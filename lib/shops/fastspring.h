@@ -52,8 +52,7 @@ int fastspring_take_link(struct facts *facts, const struct json_object *holder, 
 int fastspring_take_time(struct facts *facts, const struct json_object *holder, const char *key,
                          int64_t absent, int64_t *time) __attribute__((warn_unused_result));
 /* An amount in the currency's unit, told as a number with a fraction; -1 if it is not told. */
-int fastspring_take_amount(struct facts *facts, const struct json_object *holder, const char *key,
-                           int64_t *amount) __attribute__((warn_unused_result));
+int64_t fastspring_amount(const struct json_object *holder, const char *key);
 /* Adds the line of an item or a subscription; a product that stands twice gets two lines. */
 int fastspring_add_line(struct facts *facts, struct fact_snapshot *snapshot,
                         const struct json_object *item) __attribute__((warn_unused_result));

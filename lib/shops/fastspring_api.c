@@ -186,8 +186,9 @@ enum shop_answer_verdict fastspring_read_answer(const struct settings_source *so
     if (!root)
         return verdict;
     const struct json_object *object = answer->status == 200 ? object_in(root, place) : NULL;
-    verdict = object ? read_object(source, place, id, object, call, answer->date, facts, detail)
-                     : read_not_found(call, facts, detail);
+    verdict = object
+                  ? read_object(source, place, id, object, call, answer_date(answer), facts, detail)
+                  : read_not_found(call, facts, detail);
     json_object_put(root);
     return verdict;
 }

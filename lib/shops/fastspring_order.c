@@ -52,17 +52,13 @@ int fastspring_take_time(struct facts *facts, const struct json_object *holder, 
 /* FastSpring computes with binary fractions and prints them all (46.120000000000005): what lies
  * beyond a millionth is no part of the amount. A double holds every amount within the limit to
  * that. */
-int fastspring_take_amount(struct facts *facts, const struct json_object *holder, const char *key,
-                           int64_t *amount)
+int64_t fastspring_amount(const struct json_object *holder, const char *key)
 {
     struct json_object *member = shop_json_member(holder, key);
     if (!json_object_is_type(member, json_type_double))
-        return shop_take_amount(facts, holder, key, -1, amount);
+        return shop_json_amount(holder, key, -1);
     double value = json_object_get_double(member), micros = (value < 0 ? -value : value) * 1e6;
-    if (!(micros <= (double)LIMIT_AMOUNT))
-        return malformed(facts, key, "is beyond any amount");
-    *amount = (int64_t)(micros + 0.5);
-    return 0;
+    return micros <= (double)LIMIT_AMOUNT ? (int64_t)(micros + 0.5) : -1;
 }
 
 void fastspring_add_need(struct fact_order *order, enum fact_need_kind kind, const char *place,
@@ -102,16 +98,15 @@ static int take_path(struct facts *facts, const struct json_object *item, char *
 int fastspring_add_line(struct facts *facts, struct fact_snapshot *snapshot,
                         const struct json_object *item)
 {
-    struct fact_line line = {0};
-    if (take_path(facts, item, &line.product) ||
-        shop_take_selector(facts, item, "sku", &line.sku) ||
-        (!line.sku &&
-         shop_take_selector(facts, shop_json_object(item, "product"), "sku", &line.sku)) ||
-        shop_take_quantity(facts, item, "quantity", 1, &line.quantity)) {
-        evidence_free_line(&line);
-        return -1;
-    }
-    line.id = line_id(snapshot, line.product);
+    const struct json_object *expanded = shop_json_object(item, "product");
+    struct fact_line line = {
+        .product = shop_json_id(expanded ? expanded : item, "product", PATH_MOST),
+        .sku = shop_json_id(item, "sku", LIMIT_SELECTOR),
+        .quantity = shop_json_count(item, "quantity", 1),
+    };
+    if (!line.sku)
+        line.sku = shop_json_id(expanded, "sku", LIMIT_SELECTOR);
+    line.id = line.product ? line_id(snapshot, line.product) : NULL;
     return evidence_add_line(facts, snapshot, &line);
 }
 
@@ -209,8 +204,7 @@ static void finish_parts(struct facts *facts, const struct heading *heading)
     struct fact_order *only = &facts->orders[heading->first];
     if (strcmp(only->id, heading->id) != 0)
         fact_add_alias(only, heading->id);
-    if (fastspring_take_amount(facts, heading->data, "total", &only->snapshot->total))
-        only->snapshot->total = -1;
+    only->snapshot->total = fastspring_amount(heading->data, "total");
 }
 
 static void read_parts(struct facts *facts, const struct heading *heading,
@@ -218,6 +212,9 @@ static void read_parts(struct facts *facts, const struct heading *heading,
 {
     for (size_t i = 0; i < json_object_array_length(items); i++)
         if (read_item(facts, heading, json_object_array_get_idx(items, i)))
+            return;
+    for (size_t i = heading->first; i < facts->order_count; i++)
+        if (evidence_check_lines(facts, facts->orders[i].snapshot, 1))
             return;
     finish_parts(facts, heading);
 }
@@ -246,16 +243,13 @@ static int read_return_lines(struct facts *facts, struct fact_refund *refund,
                              const struct json_object *data)
 {
     struct json_object *items = shop_json_array(data, "items");
-    int64_t returned, sum = 0;
-    if (fastspring_take_amount(facts, data, "subtotal", &returned))
-        return -1;
+    int64_t returned = fastspring_amount(data, "subtotal"), sum = 0;
     refund->lines_known = items != NULL;
     for (size_t i = 0; items && i < json_object_array_length(items); i++) {
         const struct json_object *item = json_object_array_get_idx(items, i);
-        int64_t quantity, cost;
+        int64_t quantity, cost = fastspring_amount(item, "subtotal");
         char *path;
-        if (fastspring_take_amount(facts, item, "subtotal", &cost) ||
-            shop_take_quantity(facts, item, "quantity", 1, &quantity) ||
+        if (shop_take_quantity(facts, item, "quantity", 1, &quantity) ||
             take_path(facts, item, &path) ||
             evidence_add_refund_line(facts, &refund->lines, &refund->line_count, path, quantity))
             return -1;
@@ -314,11 +308,11 @@ static void read_refund(struct facts *facts, struct fact_refund *refund,
     int64_t time;
     if (fastspring_take_id(facts, data, "return", &refund->id) ||
         fastspring_take_time(facts, data, "changed", origin->event_at, &time) ||
-        fastspring_take_amount(facts, data, "totalReturn", &refund->amount) ||
         read_return_lines(facts, refund, data))
         return;
     refund->time = evidence_time(time, origin->received_at);
-    refund->amount = refund->amount < 0 ? 0 : refund->amount;
+    int64_t amount = fastspring_amount(data, "totalReturn");
+    refund->amount = amount < 0 ? 0 : amount;
     refund->state =
         json_object_is_type(completed, json_type_boolean) && !json_object_get_boolean(completed)
             ? REFUND_PENDING

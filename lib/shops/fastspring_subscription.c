@@ -97,7 +97,7 @@ static int read_lines(struct facts *facts, struct fact_snapshot *snapshot,
         if (fastspring_add_line(facts, snapshot, json_object_array_get_idx(addons, i)))
             return -1;
     snapshot->lines_known = true;
-    return 0;
+    return evidence_check_lines(facts, snapshot, 1);
 }
 
 /* The address is its account's; an account that is no more than an id is asked for where the
@@ -201,9 +201,9 @@ static void read_payment(struct facts *facts, struct fact_order *order,
     snapshot->lists_refunds = true;
     read_buyer(snapshot, data);
     if (read_charge_lines(facts, order, data, &whole) ||
-        fastspring_take_amount(facts, data, "total", &snapshot->total) ||
         fastspring_take_link(facts, data, "order", &payment_id))
         return;
+    snapshot->total = fastspring_amount(data, "total");
     if (payment_id && whole)
         fact_add_alias(order, payment_id);
     free(payment_id);

@@ -106,33 +106,24 @@ static enum order_status status_of(const struct json_object *sale)
 }
 
 /* The variants' names, as the buyer chose them: {"Tier": "Pro", "Size": "L"} is "Pro, L". */
-static int take_variant(struct facts *facts, const struct json_object *sale, char **variant)
+static char *variant_of(const struct json_object *sale)
 {
     struct json_object *told = shop_json_object(sale, "variants");
     struct buf text = {0};
     if (!told)
-        return shop_take_selector(facts, sale, "variants", variant);
-    *variant = NULL;
+        return shop_json_id(sale, "variants", LIMIT_SELECTOR);
     json_object_object_foreach(told, category, name)
     {
-        char *one;
+        char *one = shop_json_id(told, category, LIMIT_SELECTOR);
         (void)name;
-        if (shop_take_selector(facts, told, category, &one)) {
-            buf_free(&text);
-            facts_set_aside(facts, SET_ASIDE_MALFORMED, "`variants` holds what is no selector");
-            return -1;
-        }
         if (one)
             buf_printf(&text, "%s%s", text.len > 0 ? ", " : "", one);
         free(one);
     }
-    if (text.len > LIMIT_SELECTOR) {
-        buf_free(&text);
-        facts_set_aside(facts, SET_ASIDE_MALFORMED, "`variants` is too long for a selector");
-        return -1;
-    }
-    *variant = text.len > 0 ? buf_take(&text) : NULL;
-    return 0;
+    if (text.len > 0 && text.len <= LIMIT_SELECTOR)
+        return buf_take(&text);
+    buf_free(&text);
+    return NULL;
 }
 
 /* The permalink itself, also where it is told as the product's whole address (as pings do). */
@@ -147,21 +138,22 @@ static void cut_permalink(char *permalink)
 static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
                      const struct json_object *sale)
 {
-    struct fact_line line = {.id = xstrdup(LINE_ID)};
+    struct fact_line line = {0};
     snapshot->lines_known = true;
-    if (shop_take_id(facts, sale, "product_id", LIMIT_SELECTOR, &line.product) ||
-        shop_take_selector(facts, sale, "product_permalink", &line.product2) ||
-        take_variant(facts, sale, &line.variant) ||
-        shop_take_quantity(facts, sale, "quantity", 1, &line.quantity)) {
-        evidence_free_line(&line);
+    if (shop_take_id(facts, sale, "product_id", LIMIT_SELECTOR, &line.product))
         return -1;
-    }
-    cut_permalink(line.product2);
     if (is_true(sale, "is_gift_sender_purchase")) {
         evidence_free_line(&line);
         return 0;
     }
-    return evidence_add_line(facts, snapshot, &line);
+    line.id = xstrdup(LINE_ID);
+    line.product2 = shop_json_id(sale, "product_permalink", LIMIT_SELECTOR);
+    line.variant = variant_of(sale);
+    line.quantity = shop_json_count(sale, "quantity", 1);
+    cut_permalink(line.product2);
+    return evidence_add_line(facts, snapshot, &line) || evidence_check_lines(facts, snapshot, 1)
+               ? -1
+               : 0;
 }
 
 /* `price` is in cents of a dollar, whatever the currency of the listing. */
@@ -405,9 +397,9 @@ enum shop_answer_verdict gumroad_read_answer(const struct settings_source *sourc
         verdict = answer_refuse(detail, "the shop has no such address: check that api_url is "
                                         "https://api.gumroad.com");
     else if (sale)
-        verdict = read_sale_answer(source, sale, call, answer->date, facts, detail);
+        verdict = read_sale_answer(source, sale, call, answer_date(answer), facts, detail);
     else if (subscriber)
-        verdict = read_subscriber_answer(subscriber, call, answer->date, facts, detail);
+        verdict = read_subscriber_answer(subscriber, call, answer_date(answer), facts, detail);
     else
         verdict = answer_refuse(detail, "the shop answered with neither a sale nor a subscriber");
     json_object_put(root);

@@ -115,6 +115,12 @@ bool shop_json_is_type(const char *content_type)
            (len > suffix_len && strncasecmp(name + len - suffix_len, suffix, suffix_len) == 0);
 }
 
+bool shop_json_is_zero_date(const char *text)
+{
+    /* The second is how PHP writes the first once it has reckoned with it. */
+    return strncmp(text, "0000-00-00", 10) == 0 || strncmp(text, "-0001-11-30", 11) == 0;
+}
+
 static int malformed(struct facts *facts, const char *key, const char *what)
 {
     facts_set_aside(facts, SET_ASIDE_MALFORMED, "`%s` %s", key, what);
@@ -138,24 +144,32 @@ static bool is_id_number(struct json_object *number)
     return value >= 0 && json_object_get_uint64(number) != UINT64_MAX;
 }
 
-int shop_take_id(struct facts *facts, const struct json_object *holder, const char *key,
-                 size_t limit, char **id)
+/* What makes the member no id, or NULL with a new string in *id. */
+static const char *read_id(const struct json_object *holder, const char *key, size_t limit,
+                           char **id)
 {
     struct json_object *member = shop_json_member(holder, key);
     if (!member)
-        return malformed(facts, key, "is missing");
+        return "is missing";
     if (json_object_is_type(member, json_type_int) && !is_id_number(member))
-        return malformed(facts, key, "is a number beyond any id");
+        return "is a number beyond any id";
     if (!json_object_is_type(member, json_type_int) &&
         !json_object_is_type(member, json_type_string))
-        return malformed(facts, key, "is neither a whole number nor a string");
+        return "is neither a whole number nor a string";
     const char *text = json_object_get_string(member);
     if (json_object_is_type(member, json_type_string) && (holds_nul(member) || !is_printable(text)))
-        return malformed(facts, key, "holds control characters");
+        return "holds control characters";
     if (!*text || strlen(text) > limit)
-        return malformed(facts, key, *text ? "is too long for an id" : "is empty");
+        return *text ? "is too long for an id" : "is empty";
     *id = xstrdup(text);
-    return 0;
+    return NULL;
+}
+
+int shop_take_id(struct facts *facts, const struct json_object *holder, const char *key,
+                 size_t limit, char **id)
+{
+    const char *fault = read_id(holder, key, limit, id);
+    return fault ? malformed(facts, key, fault) : 0;
 }
 
 int shop_take_optional_id(struct facts *facts, const struct json_object *holder, const char *key,
@@ -166,65 +180,79 @@ int shop_take_optional_id(struct facts *facts, const struct json_object *holder,
                 (json_object_is_type(member, json_type_string) &&
                  json_object_get_string_len(member) == 0) ||
                 (json_object_is_type(member, json_type_int) && json_object_get_int64(member) == 0);
-    if (!none)
-        return shop_take_id(facts, holder, key, limit, id);
     *id = NULL;
-    return 0;
+    return none ? 0 : shop_take_id(facts, holder, key, limit, id);
 }
 
-int shop_take_selector(struct facts *facts, const struct json_object *holder, const char *key,
-                       char **text)
+char *shop_json_id(const struct json_object *holder, const char *key, size_t limit)
+{
+    char *id = NULL;
+    (void)read_id(holder, key, limit, &id);
+    return id;
+}
+
+char *shop_json_optional_id(const struct json_object *holder, const char *key, size_t limit)
 {
     struct json_object *member = shop_json_member(holder, key);
-    if (!member ||
-        (json_object_is_type(member, json_type_string) && !json_object_get_string_len(member))) {
-        *text = NULL;
-        return 0;
+    if (json_object_is_type(member, json_type_int) && json_object_get_int64(member) == 0)
+        return NULL;
+    return shop_json_id(holder, key, limit);
+}
+
+/* What makes the member no quantity, or NULL with it in *quantity. Where pieces may be broken, a
+ * whole one is "2.00". */
+static const char *read_quantity(struct json_object *member, int64_t *quantity)
+{
+    enum json_type type = json_object_get_type(member);
+    int64_t value;
+    if (type == json_type_int) {
+        value = json_object_get_int64(member);
+    } else {
+        if (type != json_type_double && (type != json_type_string || holds_nul(member)))
+            return "is not a whole number";
+        const char *text = json_object_get_string(member);
+        size_t whole = strcspn(text, "."), zeros = text[whole] ? strspn(text + whole + 1, "0") : 0;
+        if (text_to_int(text, whole, &value) ||
+            (text[whole] && (zeros == 0 || text[whole + 1 + zeros])))
+            return "is not a whole number";
     }
-    return shop_take_id(facts, holder, key, LIMIT_SELECTOR, text);
+    if (value > LIMIT_QUANTITY || value < -LIMIT_QUANTITY)
+        return "is beyond any quantity";
+    *quantity = value;
+    return NULL;
 }
 
 int shop_take_quantity(struct facts *facts, const struct json_object *holder, const char *key,
                        int64_t absent, int64_t *quantity)
 {
     struct json_object *member = shop_json_member(holder, key);
-    if (!member) {
-        *quantity = absent;
-        return 0;
-    }
-    int64_t value;
-    if (json_object_is_type(member, json_type_int))
-        value = json_object_get_int64(member);
-    else if (!json_object_is_type(member, json_type_string) ||
-             text_to_int(json_object_get_string(member), (size_t)json_object_get_string_len(member),
-                         &value))
-        return malformed(facts, key, "is not a whole number");
-    if (value > LIMIT_QUANTITY || value < -LIMIT_QUANTITY)
-        return malformed(facts, key, "is beyond any quantity");
-    *quantity = value;
-    return 0;
+    *quantity = absent;
+    const char *fault = member ? read_quantity(member, quantity) : NULL;
+    return fault ? malformed(facts, key, fault) : 0;
 }
 
-int shop_take_amount(struct facts *facts, const struct json_object *holder, const char *key,
-                     int64_t absent, int64_t *amount)
+int64_t shop_json_count(const struct json_object *holder, const char *key, int64_t absent)
 {
     struct json_object *member = shop_json_member(holder, key);
-    if (!member) {
-        *amount = absent;
-        return 0;
-    }
     int64_t value;
+    if (!member)
+        return absent;
+    return read_quantity(member, &value) || value < 0 ? -1 : value;
+}
+
+int64_t shop_json_amount(const struct json_object *holder, const char *key, int64_t absent)
+{
+    struct json_object *member = shop_json_member(holder, key);
     enum json_type type = json_object_get_type(member);
-    if (type != json_type_string && type != json_type_int && type != json_type_double)
-        return malformed(facts, key, "is not an amount");
+    int64_t value;
+    if (type != json_type_int && type != json_type_double &&
+        (type != json_type_string || holds_nul(member)))
+        return absent;
     /* Of a number json-c keeps the text as it was sent: no amount passes through a double. */
     const char *text = json_object_get_string(member);
-    if (text_to_micros(text, strlen(text), &value))
-        return malformed(facts, key, "is not an amount");
-    if (value > LIMIT_AMOUNT || value < -LIMIT_AMOUNT)
-        return malformed(facts, key, "is beyond any amount");
-    *amount = value < 0 ? -value : value;
-    return 0;
+    if (text_to_micros(text, strlen(text), &value) || value > LIMIT_AMOUNT || value < -LIMIT_AMOUNT)
+        return absent;
+    return value < 0 ? -value : value;
 }
 
 /* Millionths in one smallest unit. ISO 4217 lists which currencies are not divided by a hundred. */
@@ -270,6 +298,8 @@ int shop_take_time(struct facts *facts, const struct json_object *holder, const 
     if (member && !json_object_is_type(member, json_type_string))
         return malformed(facts, key, "is not a time");
     size_t len = member ? (size_t)json_object_get_string_len(member) : 0;
+    if (len > 0 && shop_json_is_zero_date(json_object_get_string(member)))
+        len = 0;
     if (len > 0 && clock_parse(json_object_get_string(member), len, &value))
         return malformed(facts, key, "is not a time");
     *time = value;

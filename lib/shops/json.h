@@ -3,8 +3,9 @@
  * without NUL, at most LIMIT_JSON_DEPTH deep; of a key given twice the last one counts.
  *
  * The shop_take_* functions move one member into a fact. What cannot be used sets the facts aside
- * as malformed, with a sentence that names the member and never its value, and gives -1. A null
- * member is an absent one. Strings they give are the caller's.
+ * as malformed, with a sentence that names the member and never its value, and gives -1. They are
+ * for what an order cannot do without; the rest is read by shop_json_*, to which what cannot be
+ * used is as good as not told. A null member is an absent one. Strings they give are the caller's.
  */
 #ifndef SHOPS_JSON_H
 #define SHOPS_JSON_H
@@ -38,25 +39,30 @@ bool shop_json_is_type(const char *content_type);
 /* An id: a whole number to its last digit, or a string of at most `limit` printable bytes. */
 int shop_take_id(struct facts *facts, const struct json_object *holder, const char *key,
                  size_t limit, char **id) __attribute__((warn_unused_result));
-/* The same, where absent, null, "" and 0 all say "none": *id is NULL then. */
+/* The same, where absent, null, "" and 0 all say "none": *id is NULL then. For an id that decides
+ * which order the evidence is of: one that cannot be read must not make it another's. */
 int shop_take_optional_id(struct facts *facts, const struct json_object *holder, const char *key,
                           size_t limit, char **id) __attribute__((warn_unused_result));
-/* A text of at most LIMIT_SELECTOR bytes, *text NULL if absent or "". */
-int shop_take_selector(struct facts *facts, const struct json_object *holder, const char *key,
-                       char **text) __attribute__((warn_unused_result));
 /* A whole number within LIMIT_QUANTITY either side of 0; `absent` if it is not told. */
 int shop_take_quantity(struct facts *facts, const struct json_object *holder, const char *key,
                        int64_t absent, int64_t *quantity) __attribute__((warn_unused_result));
-/* A decimal amount in millionths without its sign; `absent` if it is not told. */
-int shop_take_amount(struct facts *facts, const struct json_object *holder, const char *key,
-                     int64_t absent, int64_t *amount) __attribute__((warn_unused_result));
-/* The same for an amount that is told in the currency's smallest unit ("1099", 1099); NULL for a
- * currency means one of a hundred. */
+/* The amount told in the currency's smallest unit ("1099", 1099), in millionths without its sign;
+ * `absent` if it is not told; a NULL currency means one of a hundred. */
 int shop_take_minor(struct facts *facts, const struct json_object *holder, const char *key,
                     const char *currency, int64_t absent, int64_t *amount)
     __attribute__((warn_unused_result));
-/* A time; TIME_NONE if absent, null or "". */
+/* A time; TIME_NONE if absent, null, "", or the zero date that a database keeps for none. */
 int shop_take_time(struct facts *facts, const struct json_object *holder, const char *key,
                    int64_t *time) __attribute__((warn_unused_result));
+bool shop_json_is_zero_date(const char *text); /* whatever time of day is behind it */
+
+/* An id as above, or NULL. */
+char *shop_json_id(const struct json_object *holder, const char *key, size_t limit);
+/* The same where 0 says "none" too. */
+char *shop_json_optional_id(const struct json_object *holder, const char *key, size_t limit);
+/* A whole number from 0 to LIMIT_QUANTITY, -1 if it is none, `absent` if it is not told. */
+int64_t shop_json_count(const struct json_object *holder, const char *key, int64_t absent);
+/* A decimal amount in millionths without its sign, or `absent`. */
+int64_t shop_json_amount(const struct json_object *holder, const char *key, int64_t absent);
 
 #endif

@@ -101,13 +101,12 @@ int lemonsqueezy_add_refund(struct facts *facts, struct fact_order *order,
 int lemonsqueezy_add_line(struct facts *facts, struct fact_snapshot *snapshot, char *id,
                           const struct json_object *holder, const struct json_object *quantities)
 {
-    struct fact_line line = {.id = id ? id : xstrdup("first")};
-    if (shop_take_optional_id(facts, holder, "product_id", LIMIT_SELECTOR, &line.product) ||
-        shop_take_optional_id(facts, holder, "variant_id", LIMIT_SELECTOR, &line.variant) ||
-        shop_take_quantity(facts, quantities, "quantity", 1, &line.quantity)) {
-        evidence_free_line(&line);
-        return -1;
-    }
+    struct fact_line line = {
+        .id = id ? id : xstrdup("first"),
+        .product = shop_json_optional_id(holder, "product_id", LIMIT_SELECTOR),
+        .variant = shop_json_optional_id(holder, "variant_id", LIMIT_SELECTOR),
+        .quantity = shop_json_count(quantities, "quantity", 1),
+    };
     return evidence_add_line(facts, snapshot, &line);
 }
 

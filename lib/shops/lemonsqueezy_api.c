@@ -133,7 +133,7 @@ enum shop_answer_verdict lemonsqueezy_read_answer(const struct settings_source *
         verdict = answer_refuse(detail, "the shop does not know it: check that api_key_file is of "
                                         "the store that sends the webhooks, and of its mode");
     else
-        verdict = read_document(source, root, call, answer->date, facts, detail);
+        verdict = read_document(source, root, call, answer_date(answer), facts, detail);
     json_object_put(root);
     return verdict;
 }

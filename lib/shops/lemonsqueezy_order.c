@@ -51,7 +51,10 @@ static int read_first_item(struct facts *facts, struct fact_snapshot *snapshot,
     if (shop_json_member(item, "id") && lemonsqueezy_take_id(facts, item, "id", "", &id))
         return -1;
     snapshot->lines_known = true;
-    return lemonsqueezy_add_line(facts, snapshot, id, item, item);
+    return lemonsqueezy_add_line(facts, snapshot, id, item, item) ||
+                   evidence_check_lines(facts, snapshot, 1)
+               ? -1
+               : 0;
 }
 
 static bool is_item(const struct json_object *object)
@@ -82,7 +85,7 @@ static int read_item_list(struct facts *facts, struct fact_snapshot *snapshot, c
             return -1;
         snapshot->lines_known = true;
     }
-    return 0;
+    return evidence_check_lines(facts, snapshot, snapshot->lines_known ? 1 : 0);
 }
 
 /*

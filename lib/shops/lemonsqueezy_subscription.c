@@ -77,7 +77,10 @@ static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
         return -1;
     snapshot->lines_known = true;
     return lemonsqueezy_add_line(facts, snapshot, id, attributes,
-                                 shop_json_object(attributes, "first_subscription_item"));
+                                 shop_json_object(attributes, "first_subscription_item")) ||
+                   evidence_check_lines(facts, snapshot, 1)
+               ? -1
+               : 0;
 }
 
 /* Adds an id under which the order is spoken of, where it is told. */

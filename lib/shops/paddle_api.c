@@ -122,7 +122,7 @@ enum shop_answer_verdict paddle_read_answer(const struct settings_source *source
     else if (!data)
         verdict = answer_refuse(detail, "the shop answered with something that has no `data`");
     else
-        verdict = read_object(data, call, answer->date, facts, detail);
+        verdict = read_object(data, call, answer_date(answer), facts, detail);
     json_object_put(root);
     return verdict;
 }

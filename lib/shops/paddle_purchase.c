@@ -84,12 +84,12 @@ static const struct json_object *item_of_price(const struct json_object *data, c
 }
 
 /* An item names its product itself, or through its price. */
-static int take_product(struct facts *facts, const struct json_object *item, char **product)
+static char *product_of(const struct json_object *item)
 {
     const struct json_object *whole = shop_json_object(item, "product");
     if (shop_json_member(whole, "id"))
-        return shop_take_selector(facts, whole, "id", product);
-    return shop_take_selector(facts, shop_json_object(item, "price"), "product_id", product);
+        return shop_json_id(whole, "id", LIMIT_SELECTOR);
+    return shop_json_id(shop_json_object(item, "price"), "product_id", LIMIT_SELECTOR);
 }
 
 /* Adds a line. Lines that have their prices' ids are one for each price. */
@@ -97,8 +97,8 @@ static int add_line(struct facts *facts, struct fact_snapshot *snapshot, struct 
 {
     for (size_t i = 0; i < snapshot->line_count; i++) {
         struct fact_line *same = &snapshot->lines[i];
-        if (!line->product || strcmp(line->id, line->product) != 0 ||
-            strcmp(same->id, line->id) != 0)
+        if (!line->id || line->quantity < 0 || !line->product ||
+            strcmp(line->id, line->product) != 0 || strcmp(same->id, line->id) != 0)
             continue;
         int64_t quantity = same->quantity + line->quantity;
         same->quantity = quantity > LIMIT_QUANTITY ? LIMIT_QUANTITY : quantity;
@@ -139,23 +139,24 @@ static bool is_of_part(enum part part, const struct json_object *item)
 /* A line of `details.line_items`: it names its price, and its product where Paddle knows it. */
 static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
                      const struct json_object *data, const struct json_object *item, enum part part,
-                     bool by_price)
+                     bool by_price, size_t *told)
 {
-    struct fact_line line = {0};
-    int bad = shop_take_selector(facts, item, "price_id", &line.product) ||
-              take_product(facts, item, &line.product2) ||
-              shop_take_quantity(facts, item, "quantity", 1, &line.quantity);
+    struct fact_line line = {
+        .product = shop_json_id(item, "price_id", LIMIT_SELECTOR),
+        .product2 = product_of(item),
+        .quantity = shop_json_count(item, "quantity", 1),
+    };
     const struct json_object *ordered = line.product ? item_of_price(data, line.product) : NULL;
-    if (!bad && !line.product2 && ordered)
-        bad = take_product(facts, ordered, &line.product2);
-    if (!bad && by_price && line.product && strlen(line.product) <= LIMIT_ORDER_ID)
-        line.id = xstrdup(line.product);
-    else if (!bad)
-        bad = shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &line.id);
-    if (bad || !is_of_part(part, ordered)) {
+    if (!is_of_part(part, ordered)) {
         evidence_free_line(&line);
-        return bad ? -1 : 0;
+        return 0;
     }
+    ++*told;
+    if (!line.product2 && ordered)
+        line.product2 = product_of(ordered);
+    line.id = by_price && line.product && strlen(line.product) <= LIMIT_ORDER_ID
+                  ? xstrdup(line.product)
+                  : shop_json_id(item, "id", LIMIT_ORDER_ID);
     return add_line(facts, snapshot, &line);
 }
 
@@ -164,15 +165,12 @@ static int read_item(struct facts *facts, struct fact_snapshot *snapshot,
                      const struct json_object *item)
 {
     const struct json_object *price = shop_json_object(item, "price");
-    struct fact_line line = {0};
-    if (shop_take_id(facts, price ? price : item, price ? "id" : "price_id", LIMIT_ORDER_ID,
-                     &line.id) ||
-        take_product(facts, item, &line.product2) ||
-        shop_take_quantity(facts, item, "quantity", 1, &line.quantity)) {
-        evidence_free_line(&line);
-        return -1;
-    }
-    line.product = xstrdup(line.id);
+    struct fact_line line = {
+        .id = shop_json_id(price ? price : item, price ? "id" : "price_id", LIMIT_ORDER_ID),
+        .product2 = product_of(item),
+        .quantity = shop_json_count(item, "quantity", 1),
+    };
+    line.product = line.id ? xstrdup(line.id) : NULL;
     return add_line(facts, snapshot, &line);
 }
 
@@ -184,13 +182,17 @@ static int read_items(struct facts *facts, struct fact_snapshot *snapshot,
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "`data.items` is not a list");
         return -1;
     }
+    size_t told = 0;
     for (size_t i = 0; i < json_object_array_length(items); i++) {
         const struct json_object *item = json_object_array_get_idx(items, i);
-        if (is_of_part(part, item) && read_item(facts, snapshot, item))
+        if (!is_of_part(part, item))
+            continue;
+        told++;
+        if (read_item(facts, snapshot, item))
             return -1;
     }
     snapshot->lines_known = true;
-    return 0;
+    return evidence_check_lines(facts, snapshot, told);
 }
 
 static int read_transaction_lines(struct facts *facts, struct fact_snapshot *snapshot,
@@ -199,11 +201,13 @@ static int read_transaction_lines(struct facts *facts, struct fact_snapshot *sna
     struct json_object *lines = shop_json_array(shop_json_object(data, "details"), "line_items");
     if (!lines || json_object_array_length(lines) == 0)
         return read_items(facts, snapshot, data, part);
+    size_t told = 0;
     for (size_t i = 0; i < json_object_array_length(lines); i++)
-        if (read_line(facts, snapshot, data, json_object_array_get_idx(lines, i), part, by_price))
+        if (read_line(facts, snapshot, data, json_object_array_get_idx(lines, i), part, by_price,
+                      &told))
             return -1;
     snapshot->lines_known = true;
-    return 0;
+    return evidence_check_lines(facts, snapshot, told);
 }
 
 /* The total that had to be paid, of details.totals or of what adjustments left of it. */

@@ -84,21 +84,19 @@ static int take_with_tax(struct facts *facts, const struct json_object *data, co
 }
 
 /* The price of what is bought, by which a rule may name it as well. */
-static int take_price(struct facts *facts, const struct json_object *data, char **price)
+static char *price_of(const struct json_object *data)
 {
     struct json_object *items = shop_json_array(data, "items");
     struct json_object *prices = shop_json_array(data, "prices");
-    *price = NULL;
-    for (size_t i = 0; items && i < json_object_array_length(items) && !*price; i++) {
+    char *price = NULL;
+    for (size_t i = 0; items && i < json_object_array_length(items) && !price; i++) {
         const struct json_object *item = json_object_array_get_idx(items, i);
-        if (!is_true(item, "proration") &&
-            shop_take_optional_id(facts, item, "product_price_id", LIMIT_SELECTOR, price))
-            return -1;
+        if (!is_true(item, "proration"))
+            price = shop_json_optional_id(item, "product_price_id", LIMIT_SELECTOR);
     }
-    if (!*price && prices && json_object_array_length(prices) > 0)
-        return shop_take_optional_id(facts, json_object_array_get_idx(prices, 0), "id",
-                                     LIMIT_SELECTOR, price);
-    return 0;
+    if (!price && prices && json_object_array_length(prices) > 0)
+        price = shop_json_optional_id(json_object_array_get_idx(prices, 0), "id", LIMIT_SELECTOR);
+    return price;
 }
 
 /* Polar sells one product at a time, for as many seats as were bought. An order of none (a fee) has
@@ -113,12 +111,11 @@ static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
     if (!line.product)
         return 0;
     line.id = xstrdup(line.product);
-    if (take_price(facts, data, &line.product2) ||
-        shop_take_quantity(facts, data, "seats", 1, &line.quantity)) {
-        evidence_free_line(&line);
-        return -1;
-    }
-    return evidence_add_line(facts, snapshot, &line);
+    line.product2 = price_of(data);
+    line.quantity = shop_json_count(data, "seats", 1);
+    return evidence_add_line(facts, snapshot, &line) || evidence_check_lines(facts, snapshot, 1)
+               ? -1
+               : 0;
 }
 
 static void read_buyer(struct fact_snapshot *snapshot, const struct json_object *data)

@@ -54,7 +54,8 @@ void shop_fetch_free(struct shop_fetch *fetch);
 struct shop_answer {
     int status;
     const char *content_type;
-    int64_t date; /* the answer's Date, else the time it was read */
+    int64_t date;        /* the answer's Date, else the time it was read */
+    int64_t received_at; /* by our clock, beyond which no time of the shop's counts; 0: `date` */
     const char *body;
     size_t len;
 };

@@ -34,6 +34,7 @@ static const struct {
     {"lost", DISPUTE_LOST},
     {"accepted", DISPUTE_LOST},
     {"charge_refunded", DISPUTE_LOST},
+    {"prevented", DISPUTE_NONE},
 };
 
 static int read_status(struct facts *facts, struct fact_snapshot *snapshot,
@@ -63,22 +64,21 @@ static int read_status(struct facts *facts, struct fact_snapshot *snapshot,
 static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
                      const struct json_object *item)
 {
-    struct fact_line line = {0};
-    int64_t left = 0;
-    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &line.id) ||
-        shop_take_optional_id(facts, item, "product_id", LIMIT_SELECTOR, &line.product) ||
-        shop_take_optional_id(facts, item, "variant_id", LIMIT_SELECTOR, &line.variant) ||
-        shop_take_selector(facts, item, "sku", &line.sku) ||
-        shop_take_quantity(facts, item, "quantity", 1, &line.quantity) ||
-        shop_take_quantity(facts, item, "current_quantity", line.quantity, &left)) {
-        evidence_free_line(&line);
-        return -1;
-    }
+    struct fact_line line = {
+        .id = shop_json_id(item, "id", LIMIT_ORDER_ID),
+        .product = shop_json_optional_id(item, "product_id", LIMIT_SELECTOR),
+        .variant = shop_json_optional_id(item, "variant_id", LIMIT_SELECTOR),
+        .sku = shop_json_id(item, "sku", LIMIT_SELECTOR),
+        .quantity = shop_json_count(item, "quantity", -1),
+    };
+    int64_t left = shop_json_count(item, "current_quantity", line.quantity);
     line.refunded_quantity = left < line.quantity ? line.quantity - left : 0;
+    if (left < 0)
+        line.quantity = -1;
     return evidence_add_line(facts, snapshot, &line);
 }
 
-/* What was given back, by line. */
+/* What was given back, by line; not all of it is known if one of them cannot be read. */
 static int read_refund_lines(struct facts *facts, const struct json_object *refund,
                              struct fact_refund_line **lines, size_t *count, bool *known)
 {
@@ -86,18 +86,34 @@ static int read_refund_lines(struct facts *facts, const struct json_object *refu
     *known = items != NULL;
     for (size_t i = 0; items && i < json_object_array_length(items); i++) {
         const struct json_object *item = json_object_array_get_idx(items, i);
-        char *line_id;
-        int64_t quantity;
-        if (shop_take_quantity(facts, item, "quantity", 0, &quantity) ||
-            shop_take_id(facts, item, "line_item_id", LIMIT_ORDER_ID, &line_id) ||
-            evidence_add_refund_line(facts, lines, count, line_id, quantity))
+        int64_t quantity = shop_json_count(item, "quantity", 0);
+        char *line_id = quantity < 0 ? NULL : shop_json_id(item, "line_item_id", LIMIT_ORDER_ID);
+        if (!line_id)
+            *known = false;
+        else if (evidence_add_refund_line(facts, lines, count, line_id, quantity))
             return -1;
     }
     return 0;
 }
 
-/* The money that went back: the refund's transactions that succeeded. */
-static int read_refund_amount(struct facts *facts, const struct json_object *refund, int64_t *sum)
+/* The currency that one side of a pair of amounts is in, or "". */
+static const char *side_currency(const struct json_object *pair, const char *side)
+{
+    const struct json_object *money = pair ? shop_json_object(pair, side) : NULL;
+    const char *currency = money ? shop_json_text(money, "currency") : NULL;
+    return currency ? currency : "";
+}
+
+/* Whether the buyer paid in another currency than the shop counts in: then the amount says nothing
+ * about how much of the order's total went back. */
+static bool is_foreign(const struct json_object *transaction)
+{
+    const struct json_object *pair = shop_json_object(transaction, "total_unsettled_set");
+    return strcmp(side_currency(pair, "shop_money"), side_currency(pair, "presentment_money")) != 0;
+}
+
+/* What went back, as far as it is in the shop's own currency. */
+static int64_t read_refund_amount(const struct json_object *refund)
 {
     struct json_object *transactions = shop_json_array(refund, "transactions");
     int64_t total = 0;
@@ -105,15 +121,13 @@ static int read_refund_amount(struct facts *facts, const struct json_object *ref
         const struct json_object *transaction = json_object_array_get_idx(transactions, i);
         const char *kind = shop_json_text(transaction, "kind");
         const char *status = shop_json_text(transaction, "status");
-        int64_t amount;
-        if (!kind || !status || strcmp(kind, "refund") != 0 || strcmp(status, "success") != 0)
+        if (!kind || !status || strcmp(kind, "refund") != 0 || strcmp(status, "success") != 0 ||
+            is_foreign(transaction))
             continue;
-        if (shop_take_amount(facts, transaction, "amount", 0, &amount))
-            return -1;
-        total = total + amount > LIMIT_AMOUNT ? LIMIT_AMOUNT : total + amount;
+        total += shop_json_amount(transaction, "amount", 0);
+        total = total > LIMIT_AMOUNT ? LIMIT_AMOUNT : total;
     }
-    *sum = total;
-    return 0;
+    return total;
 }
 
 static int read_listed_refund(struct facts *facts, struct fact_snapshot *snapshot,
@@ -123,8 +137,9 @@ static int read_listed_refund(struct facts *facts, struct fact_snapshot *snapsho
     if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &id))
         return -1;
     struct fact_listed_refund *refund = evidence_add_listed_refund(facts, snapshot, id);
-    if (!refund || read_refund_amount(facts, item, &refund->amount))
+    if (!refund)
         return -1;
+    refund->amount = read_refund_amount(item);
     return read_refund_lines(facts, item, &refund->lines, &refund->line_count,
                              &refund->lines_known);
 }
@@ -136,6 +151,8 @@ static int read_lists(struct facts *facts, struct fact_snapshot *snapshot,
     for (size_t i = 0; i < json_object_array_length(lines); i++)
         if (read_line(facts, snapshot, json_object_array_get_idx(lines, i)))
             return -1;
+    if (evidence_check_lines(facts, snapshot, json_object_array_length(lines)))
+        return -1;
     snapshot->lines_known = true;
     struct json_object *refunds = shop_json_array(root, "refunds");
     for (size_t i = 0; refunds && i < json_object_array_length(refunds); i++)
@@ -166,6 +183,20 @@ static bool is_wrong_mode(const struct settings_source *source, const struct jso
            json_object_get_boolean(test) == source->live;
 }
 
+/*
+ * The shop states a refund of the whole order itself. While it does not, the refunds that it lists
+ * are not the whole, whatever they come to: orders are edited, and money goes back in the buyer's
+ * currency.
+ */
+static void disown_whole(struct fact_snapshot *snapshot)
+{
+    int64_t listed = 0;
+    for (size_t i = 0; i < snapshot->refund_count; i++)
+        listed += snapshot->refunds[i].amount;
+    if (snapshot->total >= 0 && snapshot->total <= listed)
+        snapshot->total = listed + 1;
+}
+
 static void read_order(const struct settings_source *source, const struct json_object *root,
                        int64_t received_at, struct facts *facts)
 {
@@ -182,7 +213,6 @@ static void read_order(const struct settings_source *source, const struct json_o
     struct fact_snapshot *snapshot = fact_order_snapshot(facts_add_order(facts, id, strlen(id)));
     free(id);
     if (read_status(facts, snapshot, root) || shop_take_time(facts, root, "updated_at", &updated) ||
-        shop_take_amount(facts, root, "total_price", -1, &snapshot->total) ||
         read_lists(facts, snapshot, root))
         return;
     if (updated == TIME_NONE) {
@@ -191,6 +221,9 @@ static void read_order(const struct settings_source *source, const struct json_o
     }
     evidence_set_time(snapshot, updated, received_at);
     snapshot->paid_at = evidence_time(snapshot->paid_at, received_at);
+    snapshot->total = shop_json_amount(root, "total_price", -1);
+    if (snapshot->status == ORDER_PAID)
+        disown_whole(snapshot);
     snapshot->refunded_total = -1;
     read_address(snapshot, root);
     evidence_find_reference(snapshot, shop_json_array(root, "note_attributes"), "name", "value");
@@ -217,29 +250,46 @@ static void read_refund(const struct json_object *root, int64_t received_at, str
     if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &refund->id) ||
         shop_take_time(facts, root, "processed_at", &processed) ||
         shop_take_time(facts, root, "created_at", &created) ||
-        read_refund_amount(facts, root, &refund->amount) ||
         read_refund_lines(facts, root, &refund->lines, &refund->line_count, &refund->lines_known))
         return;
+    if (!refund->lines_known) {
+        facts_set_aside(facts, SET_ASIDE_MALFORMED,
+                        "a line of the refund has no line_item_id or no whole quantity");
+        return;
+    }
+    refund->amount = read_refund_amount(root);
     /* A shop may date the processing back, as imports do; the record itself it cannot. */
     int64_t told = processed > created ? processed : created;
     refund->time = told == TIME_NONE ? received_at : evidence_time(told, received_at);
     refund->state = REFUND_DONE;
 }
 
-/* One step of a dispute. Where only a day is told its end counts, so that how a dispute ended does
- * not lose against what happened earlier that day. */
+/* How far ahead of its receipt the end of a day may lie: that day has begun somewhere. */
+#define DAY_AHEAD (2 * TIME_DAY)
+
+/*
+ * One step of a dispute. Where only a day is told its end counts, so that how a dispute ended does
+ * not lose against what happened earlier that day. That end is not cut to the receipt, or the same
+ * words would have another time the next day.
+ */
 static int take_step_time(struct facts *facts, const struct json_object *root, const char *key,
-                          int64_t *time)
+                          int64_t received_at, int64_t *time)
 {
     const char *text = shop_json_text(root, key);
     char moment[] = "YYYY-MM-DDT23:59:59Z";
-    if (!text || strlen(text) != strlen("YYYY-MM-DD"))
-        return shop_take_time(facts, root, key, time);
-    memcpy(moment, text, strlen(text));
-    if (clock_parse(moment, strlen(moment), time) == 0)
+    if (!text || strlen(text) != strlen("YYYY-MM-DD") || shop_json_is_zero_date(text)) {
+        if (shop_take_time(facts, root, key, time))
+            return -1;
+        *time = evidence_time(*time, received_at);
         return 0;
-    facts_set_aside(facts, SET_ASIDE_MALFORMED, "`%s` is not a time", key);
-    return -1;
+    }
+    memcpy(moment, text, strlen(text));
+    if (clock_parse(moment, strlen(moment), time)) {
+        facts_set_aside(facts, SET_ASIDE_MALFORMED, "`%s` is not a time", key);
+        return -1;
+    }
+    *time = evidence_time(*time, received_at + DAY_AHEAD);
+    return 0;
 }
 
 /* The latest time that a dispute tells: each step of it adds one. */
@@ -250,11 +300,11 @@ static int take_dispute_time(struct facts *facts, const struct json_object *root
     int64_t latest = TIME_NONE;
     for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
         int64_t time;
-        if (take_step_time(facts, root, steps[i], &time))
+        if (take_step_time(facts, root, steps[i], received_at, &time))
             return -1;
         latest = time > latest ? time : latest;
     }
-    *out = latest == TIME_NONE ? received_at : evidence_time(latest, received_at);
+    *out = latest == TIME_NONE ? received_at : latest;
     return 0;
 }
 
@@ -289,6 +339,9 @@ static void read_dispute(const struct json_object *root, int64_t received_at, st
         take_dispute_state(facts, root, &dispute->state) ||
         take_dispute_time(facts, root, received_at, &dispute->time))
         return;
+    /* That it came to nothing is told with the time at which it began, and ends it all the same. */
+    if (dispute->state == DISPUTE_NONE)
+        dispute->time++;
 }
 
 static bool is_dispute(const struct json_object *root)

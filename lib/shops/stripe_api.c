@@ -100,6 +100,9 @@ static enum shop_answer_verdict answer_lines(const struct reading *reading)
     for (size_t i = 0; i < json_object_array_length(items); i++)
         if (stripe_add_line(reading->facts, snapshot, json_object_array_get_idx(items, i)))
             return SHOP_ANSWER_READ;
+    if (snapshot->line_count == 0 && json_object_array_length(items) > 0)
+        facts_set_aside(reading->facts, SET_ASIDE_MALFORMED,
+                        "none of the lines has an id and a whole quantity");
     snapshot->lines_known = true;
     /* What lies beyond is told as lacking, though no call brings it. */
     if (stripe_is_true(reading->root, "has_more") && snapshot->line_count > 0)
@@ -349,7 +352,8 @@ enum shop_answer_verdict stripe_read_answer(const struct settings_source *source
     struct json_object *root = answer_open(answer, &advice, &verdict, detail);
     if (!root)
         return verdict;
-    struct reading reading = {root, fetch, id, {NULL, answer->date, answer->date}, facts, detail};
+    int64_t date = answer_date(answer);
+    struct reading reading = {root, fetch, id, {NULL, date, date}, facts, detail};
     verdict = read_json(source, call, answer->status, &reading);
     json_object_put(root);
     return verdict;

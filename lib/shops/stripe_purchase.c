@@ -16,18 +16,18 @@ static int malformed(struct facts *facts, const char *key)
 int stripe_add_line(struct facts *facts, struct fact_snapshot *snapshot,
                     const struct json_object *item)
 {
-    struct fact_line line = {0};
     const struct json_object *price = shop_json_object(item, "price");
     /* Before there were prices there were plans; an item without either has no rule that fits. */
     price = price ? price : shop_json_object(item, "plan");
-    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &line.id) ||
-        shop_take_optional_id(facts, price, "id", LIMIT_SELECTOR, &line.product) ||
-        stripe_take_link(facts, price, "product", &line.product2) ||
-        shop_take_selector(facts, price, "lookup_key", &line.sku) ||
-        shop_take_quantity(facts, item, "quantity", 1, &line.quantity)) {
-        evidence_free_line(&line);
-        return -1;
-    }
+    const struct json_object *product = shop_json_object(price, "product");
+    struct fact_line line = {
+        .id = shop_json_id(item, "id", LIMIT_ORDER_ID),
+        .product = shop_json_optional_id(price, "id", LIMIT_SELECTOR),
+        .product2 = product ? shop_json_id(product, "id", LIMIT_SELECTOR)
+                            : shop_json_optional_id(price, "product", LIMIT_SELECTOR),
+        .sku = shop_json_id(price, "lookup_key", LIMIT_SELECTOR),
+        .quantity = shop_json_count(item, "quantity", 1),
+    };
     return evidence_add_line(facts, snapshot, &line);
 }
 
@@ -43,7 +43,7 @@ static int read_lines(struct facts *facts, struct fact_snapshot *snapshot,
         if (stripe_add_line(facts, snapshot, json_object_array_get_idx(items, i)))
             return -1;
     snapshot->lines_known = true;
-    return 0;
+    return evidence_check_lines(facts, snapshot, json_object_array_length(items));
 }
 
 /*

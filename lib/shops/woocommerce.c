@@ -62,15 +62,13 @@ static enum order_status status_of(const char *name, int64_t paid_at)
 static int read_line(struct facts *facts, struct fact_snapshot *snapshot,
                      const struct json_object *item)
 {
-    struct fact_line line = {0};
-    if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &line.id) ||
-        shop_take_optional_id(facts, item, "product_id", LIMIT_SELECTOR, &line.product) ||
-        shop_take_optional_id(facts, item, "variation_id", LIMIT_SELECTOR, &line.variant) ||
-        shop_take_selector(facts, item, "sku", &line.sku) ||
-        shop_take_quantity(facts, item, "quantity", 1, &line.quantity)) {
-        evidence_free_line(&line);
-        return -1;
-    }
+    struct fact_line line = {
+        .id = shop_json_id(item, "id", LIMIT_ORDER_ID),
+        .product = shop_json_optional_id(item, "product_id", LIMIT_SELECTOR),
+        .variant = shop_json_optional_id(item, "variation_id", LIMIT_SELECTOR),
+        .sku = shop_json_id(item, "sku", LIMIT_SELECTOR),
+        .quantity = shop_json_count(item, "quantity", -1),
+    };
     return evidence_add_line(facts, snapshot, &line);
 }
 
@@ -82,7 +80,10 @@ static int read_listed_refund(struct facts *facts, struct fact_snapshot *snapsho
     if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &id))
         return -1;
     struct fact_listed_refund *refund = evidence_add_listed_refund(facts, snapshot, id);
-    return refund ? shop_take_amount(facts, item, "total", 0, &refund->amount) : -1;
+    if (!refund)
+        return -1;
+    refund->amount = shop_json_amount(item, "total", 0);
+    return 0;
 }
 
 static int read_lists(struct facts *facts, struct fact_snapshot *snapshot,
@@ -92,6 +93,8 @@ static int read_lists(struct facts *facts, struct fact_snapshot *snapshot,
     for (size_t i = 0; i < json_object_array_length(lines); i++)
         if (read_line(facts, snapshot, json_object_array_get_idx(lines, i)))
             return -1;
+    if (evidence_check_lines(facts, snapshot, json_object_array_length(lines)))
+        return -1;
     snapshot->lines_known = true;
     struct json_object *refunds = shop_json_array(root, "refunds");
     for (size_t i = 0; refunds && i < json_object_array_length(refunds); i++)
@@ -149,9 +152,10 @@ void woocommerce_read_order(const struct json_object *root, struct woocommerce_o
     struct fact_snapshot *snapshot = fact_order_snapshot(order);
     free(id);
     if (shop_take_time(facts, root, "date_modified_gmt", &modified) ||
-        shop_take_time(facts, root, "date_paid_gmt", &snapshot->paid_at) ||
-        shop_take_amount(facts, root, "total", -1, &snapshot->total) ||
-        read_lists(facts, snapshot, root))
+        shop_take_time(facts, root, "date_paid_gmt", &snapshot->paid_at))
+        return;
+    snapshot->status = status_of(shop_json_text(root, "status"), snapshot->paid_at);
+    if (read_lists(facts, snapshot, root))
         return;
     if (modified == TIME_NONE) {
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "`date_modified_gmt` is missing");
@@ -160,8 +164,8 @@ void woocommerce_read_order(const struct json_object *root, struct woocommerce_o
     evidence_set_time(snapshot, modified, origin.received_at);
     snapshot->paid_at = evidence_time(snapshot->paid_at, origin.received_at);
     snapshot->from_api = origin.from_api;
-    snapshot->read_at = origin.from_api ? origin.received_at : 0;
-    snapshot->status = status_of(shop_json_text(root, "status"), snapshot->paid_at);
+    snapshot->read_at = origin.read_at;
+    snapshot->total = shop_json_amount(root, "total", -1);
     snapshot->refunded_total = -1;
     read_buyer(snapshot, root);
     /* The order lists its refunds by amount alone. */

@@ -11,8 +11,9 @@
 
 /* Where a snapshot comes from: what its time is held against, and whether it is a read. */
 struct woocommerce_origin {
-    int64_t received_at; /* or the answer's Date */
+    int64_t received_at; /* by our clock */
     bool from_api;
+    int64_t read_at; /* with from_api: the answer's Date, never beyond its receipt; else 0 */
 };
 
 /* Whether the object is an order at all; if not, *why is a sentence. */

@@ -46,28 +46,26 @@ int woocommerce_fetch(const struct settings_source *source, const char *order_id
 }
 
 /* The order line that a refund's line gives back, as its metadata names it; NULL if it does not. */
-static int take_refunded_item(struct facts *facts, const struct json_object *item, char **line_id)
+static char *refunded_item(const struct json_object *item)
 {
     struct json_object *meta = shop_json_array(item, "meta_data");
-    *line_id = NULL;
     for (size_t i = 0; meta && i < json_object_array_length(meta); i++) {
         const struct json_object *entry = json_object_array_get_idx(meta, i);
         const char *key = shop_json_text(entry, "key");
         if (key && strcmp(key, "_refunded_item_id") == 0)
-            return shop_take_optional_id(facts, entry, "value", LIMIT_ORDER_ID, line_id);
+            return shop_json_optional_id(entry, "value", LIMIT_ORDER_ID);
     }
-    return 0;
+    return NULL;
 }
 
 /* A refund tells quantities below 0; 0 means that only an amount of the line was given back. */
 static int read_refund_line(struct facts *facts, struct fact_refund *refund,
                             const struct json_object *item)
 {
-    char *line_id;
     int64_t quantity;
-    if (shop_take_quantity(facts, item, "quantity", 0, &quantity) ||
-        take_refunded_item(facts, item, &line_id))
+    if (shop_take_quantity(facts, item, "quantity", 0, &quantity))
         return -1;
+    char *line_id = refunded_item(item);
     if (quantity == 0 || !line_id) {
         refund->lines_known = refund->lines_known && quantity == 0;
         free(line_id);
@@ -78,15 +76,16 @@ static int read_refund_line(struct facts *facts, struct fact_refund *refund,
 }
 
 static int read_refund(struct facts *facts, struct fact_order *order,
-                       const struct json_object *item, int64_t date)
+                       const struct json_object *item, const struct shop_answer *answer)
 {
     struct fact_refund *refund = fact_add_refund(order);
     int64_t created;
     if (shop_take_id(facts, item, "id", LIMIT_ORDER_ID, &refund->id) ||
-        shop_take_time(facts, item, "date_created_gmt", &created) ||
-        shop_take_amount(facts, item, "amount", 0, &refund->amount))
+        shop_take_time(facts, item, "date_created_gmt", &created))
         return -1;
-    refund->time = created == TIME_NONE ? date : evidence_time(created, date);
+    refund->amount = shop_json_amount(item, "amount", 0);
+    refund->time =
+        created == TIME_NONE ? answer_date(answer) : evidence_time(created, answer_receipt(answer));
     refund->state = REFUND_DONE;
     refund->detail_only = true;
     refund->lines_known = true;
@@ -109,7 +108,7 @@ static bool has_twins(const struct fact_order *order)
 }
 
 static void read_refunds(const struct json_object *root, const struct shop_fetch *call,
-                         int64_t date, struct facts *facts)
+                         const struct shop_answer *answer, struct facts *facts)
 {
     struct fact_order *order = facts_add_order(facts, call->order_id, strlen(call->order_id));
     size_t count = json_object_array_length(root);
@@ -118,19 +117,20 @@ static void read_refunds(const struct json_object *root, const struct shop_fetch
         return;
     }
     for (size_t i = 0; i < count; i++)
-        if (read_refund(facts, order, json_object_array_get_idx(root, i), date))
+        if (read_refund(facts, order, json_object_array_get_idx(root, i), answer))
             return;
     if (has_twins(order))
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "two refunds of the order have one id");
 }
 
 /* The shop says that there is no such order: what was known of it no longer gives anything. */
-static void read_gone(const struct shop_fetch *call, int64_t date, struct facts *facts)
+static void read_gone(const struct shop_fetch *call, const struct shop_answer *answer,
+                      struct facts *facts)
 {
     struct fact_snapshot *snapshot =
         fact_order_snapshot(facts_add_order(facts, call->order_id, strlen(call->order_id)));
-    snapshot->time = date;
-    snapshot->read_at = date;
+    evidence_set_time(snapshot, answer->date, answer_receipt(answer));
+    snapshot->read_at = snapshot->time;
     snapshot->from_api = true;
     snapshot->status = ORDER_CANCELLED;
     snapshot->paid_at = TIME_NONE;
@@ -146,7 +146,8 @@ static bool says_gone(const struct json_object *root)
 }
 
 static enum shop_answer_verdict read_order_answer(const struct json_object *root,
-                                                  const struct shop_fetch *call, int64_t date,
+                                                  const struct shop_fetch *call,
+                                                  const struct shop_answer *answer,
                                                   struct facts *facts, struct buf *detail)
 {
     const char *why;
@@ -154,7 +155,10 @@ static enum shop_answer_verdict read_order_answer(const struct json_object *root
         buf_printf(detail, "the shop answered with something that is no order: %s", why);
         return SHOP_ANSWER_REFUSED;
     }
-    woocommerce_read_order(root, (struct woocommerce_origin){.received_at = date, .from_api = true},
+    woocommerce_read_order(root,
+                           (struct woocommerce_origin){.received_at = answer_receipt(answer),
+                                                       .from_api = true,
+                                                       .read_at = answer_date(answer)},
                            facts);
     if (facts->order_count == 1 && strcmp(facts->orders[0].id, call->order_id) != 0)
         return answer_refuse(detail, "the shop answered with another order than was asked for");
@@ -167,7 +171,7 @@ static enum shop_answer_verdict read_json_answer(const struct json_object *root,
                                                  struct facts *facts, struct buf *detail)
 {
     if (answer->status == 404 && says_gone(root)) {
-        read_gone(call, answer->date, facts);
+        read_gone(call, answer, facts);
         return SHOP_ANSWER_READ;
     }
     if (answer->status != 200)
@@ -175,10 +179,10 @@ static enum shop_answer_verdict read_json_answer(const struct json_object *root,
                              "the shop has no such address: check that api_url is the shop's "
                              "own and that WooCommerce's REST API is on");
     if (call->kind == NEED_ORDER)
-        return read_order_answer(root, call, answer->date, facts, detail);
+        return read_order_answer(root, call, answer, facts, detail);
     if (!json_object_is_type(root, json_type_array))
         return answer_refuse(detail, "the shop answered with something that is no list of refunds");
-    read_refunds(root, call, answer->date, facts);
+    read_refunds(root, call, answer, facts);
     return SHOP_ANSWER_READ;
 }
 

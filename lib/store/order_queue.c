@@ -144,7 +144,8 @@ enum db_result orders_finish_reread(struct db *db, const struct order_name *orde
                       5);
 }
 
-enum db_result orders_refunds_told(struct db *db, uint32_t source_id,
+/* Whether every refund that the evidence lists has its lines told. */
+static enum db_result refunds_told(struct db *db, uint32_t source_id,
                                    const struct fact_order *facts, bool *told)
 {
     struct db_rows *rows;
@@ -166,5 +167,37 @@ enum db_result orders_refunds_told(struct db *db, uint32_t source_id,
     }
     db_rows_free(rows);
     *told = facts->snapshot == NULL || found >= facts->snapshot->refund_count;
+    return DB_OK;
+}
+
+enum db_result orders_need_met(struct db *db, uint32_t source_id, const struct fact_order *facts,
+                               const struct fact_need *need, bool *met)
+{
+    static const char *const known[] = {
+        [NEED_LINES] = "SELECT 1 FROM order_line WHERE source_id = ? AND order_id IN (?,"
+                       " (SELECT order_id FROM order_alias WHERE source_id = ? AND alias = ?))"
+                       " LIMIT 1",
+        [NEED_ADDRESS] = "SELECT 1 FROM order_snapshot WHERE source_id = ? AND order_id IN (?,"
+                         " (SELECT order_id FROM order_alias WHERE source_id = ? AND alias = ?))"
+                         " AND (address_index IS NOT NULL OR owner_user IS NOT NULL) LIMIT 1",
+        [NEED_OWNER] = "SELECT 1 FROM order_alias WHERE source_id = ? AND alias = ?"
+                       " AND source_id = ? AND alias = ? LIMIT 1",
+    };
+    struct db_rows *rows;
+    enum db_result result;
+
+    *met = false;
+    if (need->kind == NEED_REFUNDS)
+        return refunds_told(db, source_id, facts, met);
+    if (need->kind == NEED_ORDER)
+        return DB_OK;
+    result = db_query(db, known[need->kind],
+                      (struct db_value[]){DB_VALUE_INT(source_id), db_text(facts->id),
+                                          DB_VALUE_INT(source_id), db_text(facts->id)},
+                      4, &rows);
+    if (result != DB_OK)
+        return result;
+    *met = db_rows_next(rows);
+    db_rows_free(rows);
     return DB_OK;
 }

@@ -63,11 +63,12 @@ enum db_result orders_apply(struct db *db, const struct orders_context *context,
     __attribute__((warn_unused_result));
 
 /*
- * Which of an order's listed refunds have their lines told already: *told is true if every refund
- * that `facts` lists is among them. Saves asking the shop again for what never changes.
+ * Whether what a piece of evidence lacks is known already, so that the shop need not be asked: what
+ * the listed refunds gave back, what was bought, whose the order is. What a refund gave back never
+ * changes.
  */
-enum db_result orders_refunds_told(struct db *db, uint32_t source_id,
-                                   const struct fact_order *facts, bool *told)
+enum db_result orders_need_met(struct db *db, uint32_t source_id, const struct fact_order *facts,
+                               const struct fact_need *need, bool *met)
     __attribute__((warn_unused_result));
 
 /* Orders projected with an older catalogue than `version`, at most `most`. */

@@ -13,10 +13,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct buf detail = {0};
     if (size == 0)
         return 0;
-    struct shop_fetch call = {.kind = data[0] & 1 ? NEED_REFUNDS : NEED_ORDER,
-                              .order_id = id};
-    struct shop_answer answer = {statuses[data[0] / 2 % 6], "application/json", RECEIVED,
-                                 (const char *)data + 1, size - 1};
+    struct shop_fetch call = {.kind = data[0] & 1 ? NEED_REFUNDS : NEED_ORDER, .order_id = id};
+    struct shop_answer answer = {.status = statuses[data[0] / 2 % 6],
+                                 .content_type = "application/json",
+                                 .date = RECEIVED + (data[0] & 64 ? TIME_HOUR : 0),
+                                 .received_at = RECEIVED,
+                                 .body = (const char *)data + 1,
+                                 .len = size - 1};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &call, &answer, &facts, &detail);
     check_facts(&facts);
     must(facts.set_aside == SET_ASIDE_NONE, "an answer sets no delivery aside");

@@ -112,6 +112,19 @@ static void test_contents(void **state)
     buf_free(&many);
 }
 
+static void test_byte_order_mark_is_no_part_of_a_secret(void **state)
+{
+    (void)state;
+    write_secret("\xef\xbb\xbfs3cret\n", 10, 0600);
+    is_refused("begins with a byte order mark, which would be part of its secret");
+    write_secret("s3cret\n\xef\xbb\xbfolder\n", 16, 0600);
+    struct secret_list list = {0};
+    struct buf error = {0};
+    assert_int_equal(secret_list_load(path, &list, &error), 0); /* only there it is a mark */
+    assert_int_equal(list.count, 2);
+    secret_list_free(&list);
+}
+
 static void test_no_file(void **state)
 {
     (void)state;
@@ -154,9 +167,12 @@ static void test_paths(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_lines),    cmocka_unit_test(test_files_that_others_can_use),
-        cmocka_unit_test(test_contents), cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_lines),
+        cmocka_unit_test(test_files_that_others_can_use),
+        cmocka_unit_test(test_contents),
+        cmocka_unit_test(test_no_file),
         cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_byte_order_mark_is_no_part_of_a_secret),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

@@ -179,6 +179,49 @@ static void test_shared_secret(void **state)
                    "expected one of its own\n");
 }
 
+/* Two spellings of one key are one secret: with `standard` the text may be base64 of the key. */
+static void test_shared_secret_spelled_twice(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *main_provider, *main_secret, *other_provider, *other_secret;
+        bool shared;
+    } rows[] = {
+        {"standard", "whsec_c2VjcmV0IGtleQ==", "standard", "c2VjcmV0IGtleQ==", true},
+        {"standard", "c2VjcmV0IGtleQ", "standard", "whsec_c2VjcmV0IGtleQ==", true},
+        {"standard", "x\nwhsec_c2VjcmV0IGtleQ==", "woocommerce", "y\nsecret key", true},
+        {"shopify", "secret key", "standard", "c2VjcmV0IGtleQ==", true},
+        {"shopify", "c2VjcmV0IGtleQ==", "standard", "whsec_c2VjcmV0IGtleQ==", true},
+        {"standard", "plain text!", "standard", "whsec_plain text!", true},
+        {"standard", "whsec_c2VjcmV0IGtleQ==", "standard", "whsec_b3RoZXIga2V5", false},
+        {"stripe", "whsec_c2VjcmV0IGtleQ==", "shopify", "c2VjcmV0IGtleQ==", false},
+        {"standard", "whsec_", "standard", "whsec_x", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf text = {0}, errors = {0};
+        const char *main_at = strstr(example, "provider = woocommerce");
+        const char *other_at = strstr(example, "provider = stripe");
+        const char *main_end = strchr(main_at, '\n'), *other_end = strchr(other_at, '\n');
+        buf_append(&text, example, (size_t)(main_at - example));
+        buf_printf(&text, "provider = %s", rows[i].main_provider);
+        buf_append(&text, main_end, (size_t)(other_at - main_end));
+        buf_printf(&text, "provider = %s%s", rows[i].other_provider, other_end);
+        write_file("purchase-sync.conf", text.data, 0600);
+        write_file("main-store.secret", rows[i].main_secret, 0600);
+        write_file("other.secret", rows[i].other_secret, 0600);
+        struct settings *settings = settings_load(config_path, &errors);
+        if ((settings == NULL) != rows[i].shared)
+            print_error("row %zu: %s\n", i, errors.data == NULL ? "" : errors.data);
+        assert_int_equal(settings == NULL, rows[i].shared);
+        if (rows[i].shared)
+            assert_non_null(strstr(errors.data, "[source other] webhook_secret_file: shares a "
+                                                "secret with [source main-store]"));
+        settings_unref(settings);
+        buf_free(&text);
+        buf_free(&errors);
+    }
+}
+
 /* No fault hides another. */
 static void test_all_faults_at_once(void **state)
 {
@@ -238,6 +281,7 @@ int main(void)
         cmocka_unit_test_setup(test_example, write_good_files),
         cmocka_unit_test_setup(test_secret_files, write_good_files),
         cmocka_unit_test_setup(test_shared_secret, write_good_files),
+        cmocka_unit_test_setup(test_shared_secret_spelled_twice, write_good_files),
         cmocka_unit_test_setup(test_all_faults_at_once, write_good_files),
         cmocka_unit_test_setup(test_credentials_directory, write_good_files),
         cmocka_unit_test_setup(test_the_file_itself, write_good_files),

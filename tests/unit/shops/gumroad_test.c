@@ -226,7 +226,8 @@ static char *answer_text(enum fact_need_kind kind, const struct answer_case *one
     struct buf detail = {0}, out = {0};
     assert_int_equal(call_for("O1==", kind, one->object, &fetch), 0);
     char *exact = xmemdup(one->body, strlen(one->body) + 1);
-    struct shop_answer answer = {one->status, one->type, RECEIVED, exact, strlen(one->body)};
+    struct shop_answer answer = {one->status, one->type, RECEIVED,
+                                 RECEIVED,    exact,     strlen(one->body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &fetch, &answer, &facts, &detail);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
     assert_int_equal(verdict == SHOP_ANSWER_READ, detail.len == 0);
@@ -438,7 +439,10 @@ static void other_answers(void **state)
         {"no product", NULL, 200, JSON, SALE("O1==", ",\"product_id\":null"),
          "refused: the answer cannot be used: `product_id` is missing"},
         {"a variant that is no text", NULL, 200, JSON, SALE("O1==", ",\"variants\":{\"a\":[1]}"),
-         "refused: the answer cannot be used: `variants` holds what is no selector"},
+         READ "paid" AT MONEY LINE " listed:" CALM "]"},
+        {"a quantity that is none", NULL, 200, JSON, SALE("O1==", ",\"quantity\":\"two\""),
+         "refused: the answer cannot be used: the order is paid, but none of its lines has an id "
+         "and a whole quantity"},
         {"a time that is none", NULL, 200, JSON, SALE("O1==", ",\"created_at\":\"today\""),
          "refused: the answer cannot be used: `created_at` is not a time"},
     };

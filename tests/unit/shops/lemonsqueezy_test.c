@@ -295,7 +295,7 @@ static char *answer_text(const struct answer_case *c)
     struct facts facts = {0};
     struct buf detail = {0}, out = {0};
     char *exact = xmemdup(c->body, strlen(c->body) + 1);
-    struct shop_answer answer = {c->status, c->type, RECEIVED, exact, strlen(c->body)};
+    struct shop_answer answer = {c->status, c->type, RECEIVED, RECEIVED, exact, strlen(c->body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &call, &answer, &facts, &detail);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
     assert_int_equal(verdict == SHOP_ANSWER_READ, detail.len == 0);

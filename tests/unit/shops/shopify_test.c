@@ -139,7 +139,18 @@ static void refunds_by_themselves(void **state)
          "malformed: `order_id` is missing"},
         {"a line below 0",
          "{\"id\":1,\"order_id\":2,\"refund_line_items\":[{\"line_item_id\":1,\"quantity\":-1}]}",
+         "malformed: a line of the refund has no line_item_id or no whole quantity"},
+        {"a line of no line", "{\"id\":1,\"order_id\":2,\"refund_line_items\":[{\"quantity\":1}]}",
+         "malformed: a line of the refund has no line_item_id or no whole quantity"},
+        {"more of a line than can be",
+         "{\"id\":1,\"order_id\":2,\"refund_line_items\":[{\"line_item_id\":1,\"quantity\":"
+         "1000000000},{\"line_item_id\":1,\"quantity\":1}]}",
          "malformed: a refund has too many lines, or gives back an impossible quantity"},
+        {"an amount in words",
+         "{\"id\":1,\"order_id\":2,\"refund_line_items\":[],\"transactions\":[{\"kind\":\"refund\","
+         "\"status\":\"success\",\"amount\":\"much\"},{\"kind\":\"refund\",\"status\":\"success\","
+         "\"amount\":\"1.23456789\"}]}",
+         "[2 refund:done 1=1234567{} at=2026-11-23T10:00:00Z]"},
     };
     (void)state;
     check_readings(&source, cases, COUNT(cases));
@@ -168,12 +179,104 @@ static void disputes(void **state)
          "[12 dispute:inquiry" BEGUN_AT},
         {"no time", DISPUTE("chargeback", "won", ""),
          "[12 dispute:won 285332461850802050 at=2026-11-23T10:00:00Z]"},
+        {"prevented", DISPUTE("chargeback", "prevented", BEGUN),
+         "[12 dispute:none 285332461850802050 at=2026-11-21T00:00:00.000001Z]"},
         {"a word of tomorrow", DISPUTE("chargeback", "settled", ""),
          "malformed: `status` is none that this version knows"},
         {"a day that is none", DISPUTE("chargeback", "won", ",\"finalized_on\":\"2026-13-22\""),
          "malformed: `finalized_on` is not a time"},
         {"of no order", "{\"id\":1,\"order_id\":null,\"type\":\"chargeback\",\"status\":\"won\"}",
          "not_an_order: the dispute belongs to no order"},
+    };
+    (void)state;
+    check_readings(&source, cases, COUNT(cases));
+}
+
+/* The same words say the same time, whenever they come. */
+static void a_day_is_not_cut_to_the_receipt(void **state)
+{
+    static const char today[] =
+        DISPUTE("chargeback", "won",
+                BEGUN ",\"evidence_sent_on\":\"2026-11-23\",\"finalized_on\":\"2026-11-23\"");
+    static const struct reading_case cases[] = {
+        {"a zero day is none",
+         DISPUTE("chargeback", "won", BEGUN ",\"finalized_on\":\"0000-00-00\""),
+         "[12 dispute:won" BEGUN_AT},
+        {"a moment is cut",
+         DISPUTE("chargeback", "won", ",\"finalized_on\":\"2026-11-23T23:59:59Z\""),
+         "[12 dispute:won 285332461850802050 at=2026-11-23T10:05:00Z]"},
+        {"a day that nobody has yet",
+         DISPUTE("chargeback", "won", ",\"finalized_on\":\"2030-01-01\""),
+         "[12 dispute:won 285332461850802050 at=2026-11-25T10:05:00Z]"},
+    };
+    (void)state;
+    check_readings(&source, cases, COUNT(cases));
+    for (int day = 0; day < 3; day++) {
+        struct facts facts = {0};
+        shop_read(&source, today, strlen(today), RECEIVED + day * TIME_DAY, &facts);
+        char *text = facts_text(&facts);
+        assert_string_equal(text, "[12 dispute:won 285332461850802050 at=2026-11-23T23:59:59Z]");
+        free(text);
+        facts_free(&facts);
+    }
+}
+
+#define GIVEN_BACK(amount, currency)                                                          \
+    "\"refunds\":[{\"id\":5,\"refund_line_items\":[],\"transactions\":[{\"kind\":\"refund\"," \
+    "\"status\":\"success\",\"amount\":\"" amount "\",\"currency\":\"" currency "\"}]}]"
+#define SOLD(refunds)                                                                         \
+    "{\"id\":1,\"financial_status\":\"partially_refunded\"," UPDATED ",\"currency\":\"USD\"," \
+    "\"total_price\":\"60.00\",\"line_items\":[{\"id\":2,\"quantity\":1}]," refunds "}"
+#define SOLD_READ(total)                                  \
+    "[1 paid at=2026-11-23T09:59:58Z paid=- total=" total \
+    " address=absent lines: 2(-/-/-)*1-0 listed: "
+
+/* The shop says that the order is not refunded whole, whatever the amounts come to. */
+static void what_is_listed_is_not_the_whole(void **state)
+{
+    static const struct reading_case cases[] = {
+        {"100 yen of 60 dollars", SOLD(GIVEN_BACK("100", "JPY")),
+         SOLD_READ("100000001") "5=100000000{}]"},
+        {"60 of what an edit made 100", SOLD(GIVEN_BACK("60.00", "USD")),
+         SOLD_READ("60000001") "5=60000000{}]"},
+    };
+    (void)state;
+    check_readings(&source, cases, COUNT(cases));
+}
+
+#define ODD_LINE(line) \
+    "{\"id\":1,\"financial_status\":\"paid\"," UPDATED ",\"line_items\":[" LINE "," line "]}"
+#define ODD_READ                                                             \
+    "[1 paid at=2026-11-23T09:59:58Z paid=- total=-1 address=absent lines: " \
+    "820982911946154508(632910392/39072856/GREEN)*3-2"
+#define NO_LINE "malformed: the order is paid, but none of its lines has an id and a whole quantity"
+
+static void one_odd_field_sets_no_paid_order_aside(void **state)
+{
+    static const struct reading_case cases[] = {
+        {"no id", ODD_LINE("{\"quantity\":1}"), ODD_READ "]"},
+        {"no quantity", ODD_LINE("{\"id\":2}"), ODD_READ "]"},
+        {"half a piece", ODD_LINE("{\"id\":2,\"quantity\":0.5}"), ODD_READ "]"},
+        {"half a piece left", ODD_LINE("{\"id\":2,\"quantity\":1,\"current_quantity\":0.5}"),
+         ODD_READ "]"},
+        {"fewer than none left", ODD_LINE("{\"id\":2,\"quantity\":1,\"current_quantity\":-1}"),
+         ODD_READ "]"},
+        {"odd selectors",
+         ODD_LINE("{\"id\":2,\"quantity\":1,\"sku\":\"a\\nb\",\"product_id\":{},"
+                  "\"variant_id\":1.5}"),
+         ODD_READ " 2(-/-/-)*1-0]"},
+        {"all odd",
+         "{\"id\":1,\"financial_status\":\"paid\"," UPDATED ",\"line_items\":[{\"id\":2}]}",
+         NO_LINE},
+        {"a zero date of payment",
+         "{\"id\":1,\"financial_status\":\"paid\",\"processed_at\":\"0000-00-00T00:00:00\"," UPDATED
+         ",\"line_items\":[]}",
+         "[1 paid at=2026-11-23T09:59:58Z paid=- total=-1 address=absent lines:]"},
+        {"a listed refund's odd line",
+         "{\"id\":1,\"financial_status\":\"paid\"," UPDATED ",\"line_items\":[" LINE "],"
+         "\"refunds\":[{\"id\":3,\"refund_line_items\":[{\"line_item_id\":7,\"quantity\":1},"
+         "{\"line_item_id\":null,\"quantity\":1}]}]}",
+         ODD_READ " listed: 3=0{?7*1}]"},
     };
     (void)state;
     check_readings(&source, cases, COUNT(cases));
@@ -218,6 +321,9 @@ int main(void)
         cmocka_unit_test(lines_refunds_and_buyers),
         cmocka_unit_test(refunds_by_themselves),
         cmocka_unit_test(disputes),
+        cmocka_unit_test(a_day_is_not_cut_to_the_receipt),
+        cmocka_unit_test(what_is_listed_is_not_the_whole),
+        cmocka_unit_test(one_odd_field_sets_no_paid_order_aside),
         cmocka_unit_test(the_rest),
     };
     source = source_make(PROVIDER_SHOPIFY, "s3cret", NULL);

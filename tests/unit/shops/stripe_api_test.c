@@ -108,7 +108,8 @@ static char *answer_text(const struct answer_case *one)
     struct fact_need need = {.kind = one->kind, .object = one->object ? object : NULL};
     assert_int_equal(shop_fetch_for(&source, one->order, &need, &fetch), 0);
     char *exact = xmemdup(one->body, strlen(one->body) + 1);
-    struct shop_answer answer = {one->status, one->type, RECEIVED, exact, strlen(one->body)};
+    struct shop_answer answer = {one->status, one->type, RECEIVED,
+                                 RECEIVED,    exact,     strlen(one->body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &fetch, &answer, &facts, &detail);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
     assert_int_equal(verdict == SHOP_ANSWER_READ, detail.len == 0);
@@ -203,7 +204,7 @@ static void lines_decide_nothing_else(void **state)
         {"twins", NEED_LINES, "cs_1", "cs_1", 200, JSON, LIST("false", ITEM "," ITEM),
          "refused: the answer cannot be used: two lines of the order have one id"},
         {"no line", NEED_LINES, "cs_1", "cs_1", 200, JSON, LIST("false", "7"),
-         "refused: the answer cannot be used: `id` is missing"},
+         "refused: the answer cannot be used: none of the lines has an id and a whole quantity"},
         {"an address", NEED_ADDRESS, "sub_1", "cus_1", 200, JSON,
          "{\"id\":\"cus_1\",\"object\":\"customer\",\"email\":\"Zoe@example.test\"}",
          "read: [sub_1" BEFORE_ALL " address=zoe@example.test lines?]"},

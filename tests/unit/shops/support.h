@@ -133,6 +133,7 @@ static inline void put_snapshot(struct buf *out, const struct fact_snapshot *sna
                    line->sku ? line->sku : "-", (long long)line->quantity,
                    (long long)line->refunded_quantity);
     }
+    buf_puts(out, snapshot->disputed ? " disputed" : "");
     buf_puts(out, snapshot->lists_refunds ? " listed:" : "");
     for (size_t i = 0; i < snapshot->refund_count; i++) {
         const struct fact_listed_refund *refund = &snapshot->refunds[i];

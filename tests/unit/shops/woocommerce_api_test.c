@@ -92,7 +92,7 @@ static char *answer_text(enum fact_need_kind kind, int status, const char *type,
                                         : shop_fetch_for(&source, "12", &refunds_need, &fetch),
                      0);
     char *exact = xmemdup(body, strlen(body) + 1);
-    struct shop_answer answer = {status, type, RECEIVED, exact, strlen(body)};
+    struct shop_answer answer = {status, type, RECEIVED, RECEIVED, exact, strlen(body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &fetch, &answer, &facts, &detail);
     assert_int_equal(facts.set_aside, SET_ASIDE_NONE);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
@@ -191,6 +191,91 @@ static void refunds_are_read(void **state)
     check_answers(cases, COUNT(cases));
 }
 
+static void byte_order_mark_is_skipped(void **state)
+{
+    static const struct answer_case cases[] = {
+        {"before an order", NEED_ORDER, 200, JSON, "\xef\xbb\xbf" ORDER,
+         "read: [12 paid at=2026-11-23T09:00:00Z paid=- read=2026-11-23T10:00:00Z total=30000000 "
+         "address=absent lines: listed: 13=20000000{?}]"},
+        {"before no refunds", NEED_REFUNDS, 200, JSON, "\xef\xbb\xbf[]", "read: [12]"},
+        {"before nothing", NEED_ORDER, 200, JSON, "\xef\xbb\xbf",
+         "later: the shop's answer cannot be read: it is empty"},
+        {"twice", NEED_ORDER, 200, JSON, "\xef\xbb\xbf\xef\xbb\xbf" ORDER,
+         "later: the shop's answer cannot be read: it is not JSON"},
+        {"half of one", NEED_ORDER, 200, JSON, "\xef\xbb",
+         "later: the shop's answer cannot be read: it is not UTF-8"},
+    };
+    (void)state;
+    check_answers(cases, COUNT(cases));
+}
+
+/* One answer of a shop whose clock is `ahead` of ours. */
+static char *skewed_text(enum fact_need_kind kind, int status, const char *body, int64_t ahead,
+                         int64_t received_at)
+{
+    struct shop_fetch fetch;
+    struct facts facts = {0};
+    struct buf detail = {0};
+    assert_int_equal(kind == NEED_ORDER ? shop_fetch_order(&source, "12", &fetch)
+                                        : shop_fetch_for(&source, "12", &refunds_need, &fetch),
+                     0);
+    struct shop_answer answer = {status, JSON, RECEIVED + ahead, received_at, body, strlen(body)};
+    assert_int_equal(shop_read_answer(&source, &fetch, &answer, &facts, &detail), SHOP_ANSWER_READ);
+    char *text = facts_text(&facts);
+    buf_free(&detail);
+    facts_free(&facts);
+    shop_fetch_free(&fetch);
+    return text;
+}
+
+#define AHEAD                                                 \
+    "{\"id\":12,\"status\":\"processing\",\"line_items\":[]," \
+    "\"date_paid_gmt\":\"2026-11-23T11:00:00\","              \
+    "\"date_modified_gmt\":\"2026-11-23T11:00:00\"}"
+
+/* Otherwise what it said an hour ahead would rule for an hour. */
+static void shop_clock_ahead_is_cut_to_our_receipt(void **state)
+{
+    static const struct {
+        const char *what;
+        enum fact_need_kind kind;
+        int status;
+        const char *body;
+        int64_t ahead, received_at;
+        const char *expected;
+    } cases[] = {
+        {"an order", NEED_ORDER, 200, AHEAD, TIME_HOUR, RECEIVED,
+         "[12 paid at=2026-11-23T10:05:00Z claimed=2026-11-23T11:00:00Z paid=2026-11-23T10:05:00Z "
+         "read=2026-11-23T10:05:00Z total=-1 address=absent lines:]"},
+        {"gone", NEED_ORDER, 404, GONE, TIME_HOUR, RECEIVED,
+         "[12 cancelled at=2026-11-23T10:05:00Z claimed=2026-11-23T11:00:00Z paid=- "
+         "read=2026-11-23T10:05:00Z total=-1 address=absent lines?]"},
+        {"a little ahead", NEED_ORDER, 404, GONE, TIME_MINUTE, RECEIVED,
+         "[12 cancelled at=2026-11-23T10:01:00Z paid=- read=2026-11-23T10:01:00Z total=-1 "
+         "address=absent lines?]"},
+        {"behind", NEED_ORDER, 404, GONE, -TIME_HOUR, RECEIVED,
+         "[12 cancelled at=2026-11-23T09:00:00Z paid=- read=2026-11-23T09:00:00Z total=-1 "
+         "address=absent lines?]"},
+        {"our own clock not told", NEED_ORDER, 404, GONE, TIME_HOUR, 0,
+         "[12 cancelled at=2026-11-23T11:00:00Z paid=- read=2026-11-23T11:00:00Z total=-1 "
+         "address=absent lines?]"},
+        {"a refund", NEED_REFUNDS, 200,
+         "[{\"id\":1,\"date_created_gmt\":\"2026-11-23T11:00:00\"},{\"id\":2,\"amount\":\"x\"}]",
+         TIME_HOUR, RECEIVED,
+         "[12 refund:done 1=0 detail{?} at=2026-11-23T10:05:00Z refund:done 2=0 detail{?} "
+         "at=2026-11-23T10:05:00Z]"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char *text = skewed_text(cases[i].kind, cases[i].status, cases[i].body, cases[i].ahead,
+                                 cases[i].received_at);
+        if (strcmp(text, cases[i].expected) != 0)
+            print_error("case: %s\n", cases[i].what);
+        assert_string_equal(text, cases[i].expected);
+        free(text);
+    }
+}
+
 #define REFUSED_KEY                                                                      \
     "): check that api_key_file holds ck_...:cs_... of a user who may read orders, and " \
     "that api_url begins with https://"
@@ -236,7 +321,7 @@ static void answers_add_to_what_is_known(void **state)
     assert_int_equal(shop_fetch_for(&source, "12", &refunds_need, &fetch), 0);
     static const char broken[] = "[" REFUND("13", "") "," REFUND("null", "") "]";
     static const char whole[] = "[" REFUND("13", "") "]";
-    struct shop_answer answer = {200, JSON, RECEIVED, broken, strlen(broken)};
+    struct shop_answer answer = {200, JSON, RECEIVED, RECEIVED, broken, strlen(broken)};
     assert_int_equal(shop_read_answer(&source, &fetch, &answer, &facts, &detail),
                      SHOP_ANSWER_REFUSED);
     assert_int_equal(facts.order_count, 1);
@@ -259,6 +344,8 @@ int main(void)
         cmocka_unit_test(keys_in_one_line_or_two),
         cmocka_unit_test(orders_are_read),
         cmocka_unit_test(refunds_are_read),
+        cmocka_unit_test(byte_order_mark_is_skipped),
+        cmocka_unit_test(shop_clock_ahead_is_cut_to_our_receipt),
         cmocka_unit_test(other_answers_wait_or_are_told),
         cmocka_unit_test(answers_add_to_what_is_known),
     };
