@@ -180,12 +180,6 @@ class Doctor(unittest.TestCase):
         self.site.configure({name: None, "source new": {"provider": "standard", "webhook_secret_file": "new.secret"}})
         self.found("catalogue", "warn", SOURCE, 0)
 
-    def test_a_provider_without_an_adapter(self):
-        self.site.migrate()
-        self.site.write("new.secret", "new\n")
-        self.site.configure({"source new": {"provider": "paddle", "webhook_secret_file": "new.secret"}})
-        self.found("source new", "error", "no adapter for paddle")
-
     def test_a_spool_that_cannot_be_written(self):
         self.healthy()
         self.site.configure({"server": {"state_dir": self.site.path("keyring")}})
