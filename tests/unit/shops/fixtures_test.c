@@ -206,7 +206,7 @@ static void shopify_samples_are_read(void **state)
         {"shopify/webhook.subscription_contracts.create.json",
          "not_an_order: the body is no order, refund or dispute of Shopify"},
         {"shopify/rest-order-2026-07.json",
-         "[450789469 paid at=2008-01-10T16:00:00Z paid=2008-01-10T16:00:00Z total=-1 "
+         "[450789469 paid at=2008-01-10T16:00:00Z paid=2008-01-10T16:00:00Z total=598940000 "
          "address=bob.norman@mail.example.com lines: "
          "466157049(632910392/39072856/IPOD2008GREEN)*1-1 "
          "518995019(632910392/49148385/IPOD2008RED)*1-0 "
