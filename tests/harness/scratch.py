@@ -36,15 +36,16 @@ def try_lock(path):
 
 def sweep():
     """Removes folders whose holders are gone. A folder without its lock file yet is being made."""
-    for entry in os.scandir(base()):
+    with os.scandir(base()) as found:
+        entries = list(found)
+    for entry in entries:
+        if not entry.name.startswith(PREFIX):
+            continue
         lock = os.path.join(entry.path, LOCK)
-        mine = entry.name.startswith(PREFIX) and entry.is_dir(follow_symlinks=False)
-        if not mine or entry.stat(follow_symlinks=False).st_uid not in (os.geteuid(),):
-            continue
-        if not os.path.exists(lock):
-            continue
-        try:
-            handle = try_lock(lock)
+        try:  # its holder may be removing it at this very moment
+            mine = entry.is_dir(follow_symlinks=False) and \
+                entry.stat(follow_symlinks=False).st_uid == os.geteuid() and os.path.exists(lock)
+            handle = try_lock(lock) if mine else None
         except OSError:
             continue
         if handle:
