@@ -15,12 +15,18 @@
 #include "store/inbox.h"
 #include "worker.h"
 
+/* While answers are awaited: when to drain the rest at first, how long to pause where there was
+ * nothing, and how far waits may stand one within the other. */
+#define PATIENCE (TIME_SECOND / 4)
+#define LOOK_AGAIN (TIME_SECOND / 5)
+#define WAITS_MOST 2
+
 /* One leased delivery on its way. */
 struct job {
     struct inbox_item item;
     const struct settings_source *source; /* NULL: not configured */
     struct facts facts;
-    bool waits; /* for an answer of its shop */
+    size_t group; /* which of the batch's it is in; 0: asks for nothing */
     struct inbox_outcome outcome;
 };
 
@@ -29,6 +35,22 @@ struct fetches {
     struct fetch_task *tasks;
     struct job **jobs;
     size_t count;
+};
+
+/* The jobs of a batch that wait for one shop. No shop's wait for another's answers. */
+struct group {
+    struct fetches first, second;
+    size_t left; /* calls of the stage that are not answered yet */
+    enum { GROUP_DONE, GROUP_FIRST, GROUP_SECOND } stage;
+};
+
+/* Leased together; groups[0] asks for nothing, the others stand in the order of the sources. */
+struct drain {
+    struct worker *worker;
+    struct job *jobs;
+    size_t job_count;
+    struct group *groups;
+    size_t group_count;
 };
 
 static void job_set_aside(struct job *job, enum set_aside reason, const char *detail)
@@ -151,21 +173,26 @@ static enum db_result want_refunds(struct worker *worker, struct job *job,
 }
 
 /* What the deliveries themselves make it ask for. */
-static enum db_result plan_fetches(struct worker *worker, struct job *jobs, size_t count,
-                                   struct fetches *first)
+static enum db_result plan_fetches(const struct drain *drain)
 {
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < drain->job_count; i++) {
+        struct job *job = &drain->jobs[i];
+        struct fetches *first;
         enum db_result result;
+        size_t group, before;
 
-        if (jobs[i].outcome.result != INBOX_DONE)
+        if (job->outcome.result != INBOX_DONE)
             continue;
-        want_hinted(&jobs[i], first);
-        result = want_refunds(worker, &jobs[i], &jobs[i].facts, first);
+        group = 1 + fetch_source_index(drain->worker, job->source);
+        first = &drain->groups[group].first;
+        before = first->count;
+        want_hinted(job, first);
+        result = want_refunds(drain->worker, job, &job->facts, first);
         if (result != DB_OK)
             return result;
+        if (first->count > before)
+            job->group = group;
     }
-    for (size_t i = 0; i < first->count; i++)
-        first->jobs[i]->waits = true;
     return DB_OK;
 }
 
@@ -182,25 +209,6 @@ static void note_failures(const struct fetches *fetches)
         else if (task->verdict == SHOP_ANSWER_REFUSED)
             job_set_aside(fetches->jobs[i], SET_ASIDE_FETCH_FAILED, task->detail);
     }
-}
-
-/* The calls that were planned, then those for the refund lines of the orders that they brought. */
-static enum db_result fetch_lacking(struct worker *worker, struct fetches *first,
-                                    struct fetches *second)
-{
-    fetch_all(worker, first->tasks, first->count);
-    note_failures(first);
-    for (size_t i = 0; i < first->count; i++) {
-        enum db_result result = DB_OK;
-
-        if (first->tasks[i].fetch.kind == SHOP_FETCH_ORDER)
-            result = want_refunds(worker, first->jobs[i], &first->tasks[i].facts, second);
-        if (result != DB_OK)
-            return result;
-    }
-    fetch_all(worker, second->tasks, second->count);
-    note_failures(second);
-    return DB_OK;
 }
 
 /* What a batch applies: jobs, and the answers that came for them. */
@@ -292,51 +300,139 @@ static void job_log(const struct worker *worker, const struct job *job)
         LOG_S("detail", job->outcome.detail));
 }
 
-/* Applies the jobs that wait for an answer, or those that do not. */
-static enum db_result apply_those(struct worker *worker, struct job *jobs, size_t count, bool waits,
-                                  const struct fetches *first, const struct fetches *second)
+/* Applies the jobs of a group, with the answers they waited for. */
+static enum db_result apply_group(const struct drain *drain, size_t number)
 {
-    struct portion portion = {xcalloc(count, sizeof(struct job *)), 0, {first, second}};
+    struct group *group = &drain->groups[number];
+    struct portion portion = {
+        xcalloc(drain->job_count, sizeof(struct job *)), 0, {&group->first, &group->second}};
     enum db_result result;
 
-    for (size_t i = 0; i < count; i++) {
-        if (jobs[i].waits == waits)
-            portion.jobs[portion.count++] = &jobs[i];
+    for (size_t i = 0; i < drain->job_count; i++) {
+        if (drain->jobs[i].group == number)
+            portion.jobs[portion.count++] = &drain->jobs[i];
     }
-    result = apply_jobs(worker, &portion);
+    result = apply_jobs(drain->worker, &portion);
     free(portion.jobs);
     return result;
 }
 
-/* Jobs that need nothing from a shop do not wait for those that do. */
+/* A group whose answers are all there: 0 if there is none. */
+static size_t group_answered(const struct drain *drain)
+{
+    for (size_t i = 1; i < drain->group_count; i++) {
+        if (drain->groups[i].stage != GROUP_DONE && drain->groups[i].left == 0)
+            return i;
+    }
+    return 0;
+}
+
+static bool some_answered(const void *arg)
+{
+    return group_answered(arg) != 0;
+}
+
+/* After the calls that were planned, those for the refund lines of the orders that they brought;
+ * after those, the group is applied. */
+static enum db_result group_step(const struct drain *drain, size_t number)
+{
+    struct group *group = &drain->groups[number];
+    enum db_result result = DB_OK;
+
+    if (group->stage == GROUP_SECOND) {
+        group->stage = GROUP_DONE;
+        note_failures(&group->second);
+        return apply_group(drain, number);
+    }
+    note_failures(&group->first);
+    for (size_t i = 0; i < group->first.count && result == DB_OK; i++) {
+        if (group->first.tasks[i].fetch.kind == SHOP_FETCH_ORDER)
+            result = want_refunds(drain->worker, group->first.jobs[i], &group->first.tasks[i].facts,
+                                  &group->second);
+    }
+    group->stage = GROUP_SECOND;
+    if (result == DB_OK)
+        fetch_start(drain->worker, group->second.tasks, group->second.count, &group->left);
+    return result;
+}
+
+/* Asks for what the groups lack, and steps each as its answers come in. */
+static enum db_result drain_groups(const struct drain *drain)
+{
+    enum db_result result = DB_OK;
+    size_t waiting = 0;
+
+    for (size_t i = 1; i < drain->group_count; i++) {
+        struct group *group = &drain->groups[i];
+
+        if (group->first.count == 0)
+            continue;
+        group->stage = GROUP_FIRST;
+        fetch_start(drain->worker, group->first.tasks, group->first.count, &group->left);
+        waiting++;
+    }
+    while (waiting > 0 && result == DB_OK) {
+        result = worker_wait(drain->worker, some_answered, drain);
+        if (result == DB_OK) {
+            size_t number = group_answered(drain);
+
+            result = group_step(drain, number);
+            waiting -= drain->groups[number].stage == GROUP_DONE;
+        }
+    }
+    for (size_t i = 1; i < drain->group_count; i++) {
+        enum db_result meanwhile = worker_wait_calls(drain->worker, &drain->groups[i].left);
+
+        result = result == DB_OK ? meanwhile : result;
+    }
+    return result;
+}
+
 static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t count)
 {
-    struct fetches first = {0}, second = {0};
+    size_t group_count = worker->settings->source_count + 1;
+    struct drain drain = {worker, jobs, count, xcalloc(group_count, sizeof(struct group)),
+                          group_count};
     enum db_result result;
 
     for (size_t i = 0; i < count; i++)
         job_read(worker, &jobs[i]);
-    result = plan_fetches(worker, jobs, count, &first);
+    result = plan_fetches(&drain);
     if (result == DB_OK)
-        result = apply_those(worker, jobs, count, false, NULL, NULL);
+        result = apply_group(&drain, 0);
     if (result == DB_OK)
-        result = fetch_lacking(worker, &first, &second);
-    if (result == DB_OK)
-        result = apply_those(worker, jobs, count, true, &first, &second);
+        result = drain_groups(&drain);
     for (size_t i = 0; result == DB_OK && i < count; i++)
         job_log(worker, &jobs[i]);
-    fetches_free(&first);
-    fetches_free(&second);
+    for (size_t i = 0; i < group_count; i++) {
+        fetches_free(&drain.groups[i].first);
+        fetches_free(&drain.groups[i].second);
+    }
+    free(drain.groups);
     return result;
+}
+
+/* Inside a wait, the shops that are waited for or slow: what they lack would make it wait again. */
+static size_t sources_avoided(const struct worker *worker, uint32_t out[LIMIT_SOURCES])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; worker->waits > 0 && i < worker->settings->source_count; i++) {
+        if (worker->api[i].under_way > 0 || worker->api[i].slow)
+            out[count++] = source_map_id(worker->sources, worker->settings->sources[i].name);
+    }
+    return count;
 }
 
 enum db_result drain_round(struct worker *worker, struct round *round)
 {
     struct inbox_item items[LIMIT_LEASE_BATCH];
+    uint32_t avoided[LIMIT_SOURCES];
+    struct inbox_want want = {worker->owner, clock_now(), LIMIT_LEASE_BATCH, avoided,
+                              sources_avoided(worker, avoided)};
     struct job *jobs;
     size_t count = 0;
-    enum db_result result = inbox_lease(worker->db, worker->vault, worker->owner, clock_now(),
-                                        LIMIT_LEASE_BATCH, items, &count);
+    enum db_result result = inbox_lease(worker->db, worker->vault, &want, items, &count);
 
     if (result != DB_OK || count == 0)
         return result;
@@ -352,4 +448,35 @@ enum db_result drain_round(struct worker *worker, struct round *round)
     round->done += count;
     round->more = true;
     return result;
+}
+
+enum db_result worker_wait(struct worker *worker, wait_over *over, const void *arg)
+{
+    enum db_result result = DB_OK;
+    int64_t look_at = clock_monotonic() + PATIENCE;
+
+    while (!over(arg)) {
+        bool may_drain = result == DB_OK && !worker->stopping && worker->waits < WAITS_MOST;
+        int64_t until = look_at - clock_monotonic();
+        struct round round = {0};
+
+        loop_turn(worker->loop, !may_drain ? -1 : until > 0 ? (int)(until / 1000) + 1 : 0);
+        if (!may_drain || over(arg) || clock_monotonic() < look_at)
+            continue;
+        worker->waits++;
+        result = drain_round(worker, &round);
+        worker->waits--;
+        look_at = clock_monotonic() + (round.more ? 0 : LOOK_AGAIN);
+    }
+    return result;
+}
+
+static bool all_answered(const void *arg)
+{
+    return *(const size_t *)arg == 0;
+}
+
+enum db_result worker_wait_calls(struct worker *worker, const size_t *left)
+{
+    return worker_wait(worker, all_answered, left);
 }
