@@ -15,6 +15,12 @@
 #include "store/inbox.h"
 #include "worker.h"
 
+/* While answers are awaited: when to drain the rest at first, how long to pause where there was
+ * nothing, and how far waits may stand one within the other. */
+#define PATIENCE (TIME_SECOND / 4)
+#define LOOK_AGAIN (TIME_SECOND / 5)
+#define WAITS_MOST 2
+
 /* Answers may lack something too (a refund's payment, whose order's buyer is asked for): rounds of
  * calls. */
 #define FETCH_ROUNDS 4
@@ -24,7 +30,7 @@ struct job {
     struct inbox_item item;
     const struct settings_source *source; /* NULL: not configured */
     struct facts facts;
-    bool waits; /* for an answer of its shop */
+    size_t group; /* which of the batch's it is in; 0: asks for nothing */
     struct inbox_outcome outcome;
 };
 
@@ -33,6 +39,23 @@ struct fetches {
     struct fetch_task *tasks;
     struct job **jobs;
     size_t count;
+};
+
+/* The jobs of a batch that wait for one shop. No shop's wait for another's answers. */
+struct group {
+    struct fetches rounds[FETCH_ROUNDS];
+    size_t round; /* under way, if `waits` */
+    bool waits;   /* until it is applied */
+    size_t left;  /* calls of the round that are not answered yet */
+};
+
+/* Leased together; groups[0] asks for nothing, the others stand in the order of the sources. */
+struct drain {
+    struct worker *worker;
+    struct job *jobs;
+    size_t job_count;
+    struct group *groups;
+    size_t group_count;
 };
 
 static void job_set_aside(struct job *job, enum set_aside reason, const char *detail)
@@ -162,19 +185,25 @@ static enum db_result plan_facts(struct worker *worker, struct job *job, const s
 }
 
 /* What the deliveries themselves make it ask for. */
-static enum db_result plan_deliveries(struct worker *worker, struct job *jobs, size_t count,
-                                      struct fetches *fetches)
+static enum db_result plan_fetches(const struct drain *drain)
 {
-    for (size_t i = 0; i < count; i++) {
-        enum db_result result = DB_OK;
+    for (size_t i = 0; i < drain->job_count; i++) {
+        struct job *job = &drain->jobs[i];
+        struct fetches *first;
+        enum db_result result;
+        size_t group, before;
 
-        if (jobs[i].outcome.result == INBOX_DONE)
-            result = plan_facts(worker, &jobs[i], &jobs[i].facts, fetches);
+        if (job->outcome.result != INBOX_DONE)
+            continue;
+        group = 1 + fetch_source_index(drain->worker, job->source);
+        first = &drain->groups[group].rounds[0];
+        before = first->count;
+        result = plan_facts(drain->worker, job, &job->facts, first);
         if (result != DB_OK)
             return result;
+        if (first->count > before)
+            job->group = group;
     }
-    for (size_t i = 0; i < fetches->count; i++)
-        fetches->jobs[i]->waits = true;
     return DB_OK;
 }
 
@@ -191,23 +220,6 @@ static void note_failures(const struct fetches *fetches)
         else if (task->verdict == SHOP_ANSWER_REFUSED)
             job_set_aside(fetches->jobs[i], SET_ASIDE_FETCH_FAILED, task->detail);
     }
-}
-
-/* Makes the calls of each round; what their answers lack is the next one's. */
-static enum db_result fetch_lacking(struct worker *worker, struct fetches rounds[FETCH_ROUNDS])
-{
-    for (size_t r = 0; r < FETCH_ROUNDS && rounds[r].count > 0; r++) {
-        fetch_all(worker, rounds[r].tasks, rounds[r].count);
-        note_failures(&rounds[r]);
-        for (size_t i = 0; r + 1 < FETCH_ROUNDS && i < rounds[r].count; i++) {
-            enum db_result result =
-                plan_facts(worker, rounds[r].jobs[i], &rounds[r].tasks[i].facts, &rounds[r + 1]);
-
-            if (result != DB_OK)
-                return result;
-        }
-    }
-    return DB_OK;
 }
 
 /* What a batch applies: jobs, and the answers that came for them. */
@@ -299,51 +311,136 @@ static void job_log(const struct worker *worker, const struct job *job)
         LOG_S("detail", job->outcome.detail));
 }
 
-/* Applies the jobs that wait for an answer, or those that do not. */
-static enum db_result apply_those(struct worker *worker, struct job *jobs, size_t count, bool waits,
-                                  const struct fetches *answers)
+/* Applies the jobs of a group, with the answers they waited for. */
+static enum db_result apply_group(const struct drain *drain, size_t number)
 {
-    struct portion portion = {xcalloc(count, sizeof(struct job *)), 0, answers};
+    struct group *group = &drain->groups[number];
+    struct portion portion = {xcalloc(drain->job_count, sizeof(struct job *)), 0, group->rounds};
     enum db_result result;
 
-    for (size_t i = 0; i < count; i++) {
-        if (jobs[i].waits == waits)
-            portion.jobs[portion.count++] = &jobs[i];
+    for (size_t i = 0; i < drain->job_count; i++) {
+        if (drain->jobs[i].group == number)
+            portion.jobs[portion.count++] = &drain->jobs[i];
     }
-    result = apply_jobs(worker, &portion);
+    result = apply_jobs(drain->worker, &portion);
     free(portion.jobs);
     return result;
 }
 
-/* Jobs that need nothing from a shop do not wait for those that do. */
+/* A group whose answers are all there: 0 if there is none. */
+static size_t group_answered(const struct drain *drain)
+{
+    for (size_t i = 1; i < drain->group_count; i++) {
+        if (drain->groups[i].waits && drain->groups[i].left == 0)
+            return i;
+    }
+    return 0;
+}
+
+static bool some_answered(const void *arg)
+{
+    return group_answered(arg) != 0;
+}
+
+/* After the calls of a round, those for what their answers lack; after the last, the group is
+ * applied. */
+static enum db_result group_step(const struct drain *drain, size_t number)
+{
+    struct group *group = &drain->groups[number];
+    const struct fetches *round = &group->rounds[group->round];
+    struct fetches *next =
+        group->round + 1 < FETCH_ROUNDS ? &group->rounds[group->round + 1] : NULL;
+    enum db_result result = DB_OK;
+
+    note_failures(round);
+    for (size_t i = 0; next != NULL && i < round->count && result == DB_OK; i++)
+        result = plan_facts(drain->worker, round->jobs[i], &round->tasks[i].facts, next);
+    if (result != DB_OK || next == NULL || next->count == 0) {
+        group->waits = false;
+        return result == DB_OK ? apply_group(drain, number) : result;
+    }
+    group->round++;
+    fetch_start(drain->worker, next->tasks, next->count, &group->left);
+    return DB_OK;
+}
+
+/* Asks for what the groups lack, and steps each as its answers come in. */
+static enum db_result drain_groups(const struct drain *drain)
+{
+    enum db_result result = DB_OK;
+    size_t waiting = 0;
+
+    for (size_t i = 1; i < drain->group_count; i++) {
+        struct group *group = &drain->groups[i];
+
+        if (group->rounds[0].count == 0)
+            continue;
+        group->waits = true;
+        fetch_start(drain->worker, group->rounds[0].tasks, group->rounds[0].count, &group->left);
+        waiting++;
+    }
+    while (waiting > 0 && result == DB_OK) {
+        result = worker_wait(drain->worker, some_answered, drain);
+        if (result == DB_OK) {
+            size_t number = group_answered(drain);
+
+            result = group_step(drain, number);
+            waiting -= !drain->groups[number].waits;
+        }
+    }
+    for (size_t i = 1; i < drain->group_count; i++) {
+        enum db_result meanwhile = worker_wait_calls(drain->worker, &drain->groups[i].left);
+
+        result = result == DB_OK ? meanwhile : result;
+    }
+    return result;
+}
+
 static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t count)
 {
-    struct fetches rounds[FETCH_ROUNDS] = {0};
+    size_t group_count = worker->settings->source_count + 1;
+    struct drain drain = {worker, jobs, count, xcalloc(group_count, sizeof(struct group)),
+                          group_count};
     enum db_result result;
 
     for (size_t i = 0; i < count; i++)
         job_read(worker, &jobs[i]);
-    result = plan_deliveries(worker, jobs, count, &rounds[0]);
+    result = plan_fetches(&drain);
     if (result == DB_OK)
-        result = apply_those(worker, jobs, count, false, NULL);
+        result = apply_group(&drain, 0);
     if (result == DB_OK)
-        result = fetch_lacking(worker, rounds);
-    if (result == DB_OK)
-        result = apply_those(worker, jobs, count, true, rounds);
+        result = drain_groups(&drain);
     for (size_t i = 0; result == DB_OK && i < count; i++)
         job_log(worker, &jobs[i]);
-    for (size_t r = 0; r < FETCH_ROUNDS; r++)
-        fetches_free(&rounds[r]);
+    for (size_t i = 0; i < group_count; i++) {
+        for (size_t r = 0; r < FETCH_ROUNDS; r++)
+            fetches_free(&drain.groups[i].rounds[r]);
+    }
+    free(drain.groups);
     return result;
+}
+
+/* Inside a wait, the shops that are waited for or slow: what they lack would make it wait again. */
+static size_t sources_avoided(const struct worker *worker, uint32_t out[LIMIT_SOURCES])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; worker->waits > 0 && i < worker->settings->source_count; i++) {
+        if (worker->api[i].under_way > 0 || worker->api[i].slow)
+            out[count++] = source_map_id(worker->sources, worker->settings->sources[i].name);
+    }
+    return count;
 }
 
 enum db_result drain_round(struct worker *worker, struct round *round)
 {
     struct inbox_item items[LIMIT_LEASE_BATCH];
+    uint32_t avoided[LIMIT_SOURCES];
+    struct inbox_want want = {worker->owner, clock_now(), LIMIT_LEASE_BATCH, avoided,
+                              sources_avoided(worker, avoided)};
     struct job *jobs;
     size_t count = 0;
-    enum db_result result = inbox_lease(worker->db, worker->vault, worker->owner, clock_now(),
-                                        LIMIT_LEASE_BATCH, items, &count);
+    enum db_result result = inbox_lease(worker->db, worker->vault, &want, items, &count);
 
     if (result != DB_OK || count == 0)
         return result;
@@ -359,4 +456,35 @@ enum db_result drain_round(struct worker *worker, struct round *round)
     round->done += count;
     round->more = true;
     return result;
+}
+
+enum db_result worker_wait(struct worker *worker, wait_over *over, const void *arg)
+{
+    enum db_result result = DB_OK;
+    int64_t look_at = clock_monotonic() + PATIENCE;
+
+    while (!over(arg)) {
+        bool may_drain = result == DB_OK && !worker->stopping && worker->waits < WAITS_MOST;
+        int64_t until = look_at - clock_monotonic();
+        struct round round = {0};
+
+        loop_turn(worker->loop, !may_drain ? -1 : until > 0 ? (int)(until / 1000) + 1 : 0);
+        if (!may_drain || over(arg) || clock_monotonic() < look_at)
+            continue;
+        worker->waits++;
+        result = drain_round(worker, &round);
+        worker->waits--;
+        look_at = clock_monotonic() + (round.more ? 0 : LOOK_AGAIN);
+    }
+    return result;
+}
+
+static bool all_answered(const void *arg)
+{
+    return *(const size_t *)arg == 0;
+}
+
+enum db_result worker_wait_calls(struct worker *worker, const size_t *left)
+{
+    return worker_wait(worker, all_answered, left);
 }

@@ -13,13 +13,25 @@
 /* How long one call may take: a batch waits for it. */
 #define CALL_DEADLINE (10 * TIME_SECOND)
 
-/* Notes how a call ended, for the ones after it. */
-static void note_answer(struct worker *worker, const struct settings_source *source, bool answered)
+/* A shop whose call took longer is slow, until one does not: others are asked before it. */
+#define SLOW TIME_SECOND
+
+size_t fetch_source_index(const struct worker *worker, const struct settings_source *source)
 {
-    size_t index = (size_t)(source - worker->settings->sources);
+    return (size_t)(source - worker->settings->sources);
+}
+
+/* Notes how a call ended, for the ones after it. */
+static void note_answer(const struct fetch_task *task, bool answered)
+{
+    struct worker *worker = task->worker;
+    size_t index = fetch_source_index(worker, task->source);
     unsigned failures = worker->api[index].failures;
     int64_t pause = PAUSE_LEAST;
 
+    --*task->left;
+    worker->api[index].under_way--;
+    worker->api[index].slow = clock_monotonic() - task->began > SLOW;
     if (answered) {
         worker->api[index].failures = 0;
         return;
@@ -59,8 +71,7 @@ static void task_answered(const struct http_answer *answer, void *arg)
                                .len = answer->len};
 
     task->retry_after_us = answer->retry_after_us;
-    note_answer(task->worker, task->source,
-                answer->failure != HTTP_UNREACHABLE && answer->failure != HTTP_TIMED_OUT);
+    note_answer(task, answer->failure != HTTP_UNREACHABLE && answer->failure != HTTP_TIMED_OUT);
     if (answer->failure != HTTP_ANSWERED) {
         task_failed(task,
                     answer->failure == HTTP_REFUSED_CALL ? SHOP_ANSWER_REFUSED : SHOP_ANSWER_LATER,
@@ -81,7 +92,7 @@ static void task_answered(const struct http_answer *answer, void *arg)
 }
 
 /* Makes one call. */
-static void task_send(struct worker *worker, struct fetch_task *task)
+static void task_send(struct worker *worker, struct fetch_task *task, size_t *left)
 {
     /* An answer from a cache would be old news with a new Date. */
     const char *headers[] = {"Cache-Control: no-cache", task->fetch.header, task->fetch.header2,
@@ -94,14 +105,18 @@ static void task_send(struct worker *worker, struct fetch_task *task)
                              .deadline_us = CALL_DEADLINE};
 
     task->worker = worker;
+    task->left = left;
+    task->began = clock_monotonic();
     task->asked = true;
+    ++*left;
+    worker->api[fetch_source_index(worker, task->source)].under_way++;
     send_call(worker, &call, task, task_answered);
 }
 
 /* Whether to ask now; if not, the task is put off without an attempt. */
 static bool may_ask(struct worker *worker, struct fetch_task *task, unsigned *asked)
 {
-    size_t index = (size_t)(task->source - worker->settings->sources);
+    size_t index = fetch_source_index(worker, task->source);
     int64_t left = worker->api[index].until - clock_monotonic();
 
     task->retry_after_us = -1;
@@ -118,16 +133,22 @@ static bool may_ask(struct worker *worker, struct fetch_task *task, unsigned *as
     return true;
 }
 
-void fetch_all(struct worker *worker, struct fetch_task *tasks, size_t count)
+void fetch_start(struct worker *worker, struct fetch_task *tasks, size_t count, size_t *left)
 {
     unsigned asked[LIMIT_SOURCES] = {0};
 
     for (size_t i = 0; i < count; i++) {
         if (tasks[i].source != NULL && may_ask(worker, &tasks[i], asked))
-            task_send(worker, &tasks[i]);
+            task_send(worker, &tasks[i], left);
     }
-    while (http_client_in_flight(worker->client) > 0)
-        loop_turn(worker->loop, -1);
+}
+
+enum db_result fetch_all(struct worker *worker, struct fetch_task *tasks, size_t count)
+{
+    size_t left = 0;
+
+    fetch_start(worker, tasks, count, &left);
+    return worker_wait_calls(worker, &left);
 }
 
 void fetch_task_free(struct fetch_task *task)

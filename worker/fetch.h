@@ -4,6 +4,7 @@
 #ifndef WORKER_FETCH_H
 #define WORKER_FETCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,7 +13,9 @@
 #include "worker.h"
 
 struct fetch_task {
-    struct worker *worker; /* fetch_all()'s */
+    struct worker *worker; /* fetch_start()'s, as are these two: */
+    size_t *left;
+    int64_t began;
     const struct settings_source *source;
     struct shop_fetch fetch;
     /* out: */
@@ -23,9 +26,15 @@ struct fetch_task {
     char detail[256];       /* unless read: a sentence for the operator */
 };
 
-/* Makes the calls of all tasks that have a source, side by side, and waits for all answers; every
- * call has its own deadline. */
-void fetch_all(struct worker *worker, struct fetch_task *tasks, size_t count);
+/* Makes the calls of all tasks that have a source, side by side; every call has its own deadline.
+ * `*left` counts those that are not answered yet: the tasks and it stay where they are until then.
+ */
+void fetch_start(struct worker *worker, struct fetch_task *tasks, size_t count, size_t *left);
+/* The same, and waits for all answers. */
+enum db_result fetch_all(struct worker *worker, struct fetch_task *tasks, size_t count)
+    __attribute__((warn_unused_result));
+/* Where a source stands in the configuration, and in worker->api. */
+size_t fetch_source_index(const struct worker *worker, const struct settings_source *source);
 void fetch_task_free(struct fetch_task *task); /* the contents */
 
 #endif

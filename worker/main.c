@@ -230,11 +230,15 @@ static void idle(struct worker *worker, int wait_ms)
         loop_turn(worker->loop, (int)((until - clock_monotonic()) / 1000) + 1);
 }
 
-/* Gives back what a failed round still holds: nobody has to wait for its lease to run out. */
-static void release(struct worker *worker)
+/* A round; one after a failed round first gives back what that one still holds, for which the
+ * database may have to come back: nobody has to wait for its leases to run out. */
+static enum db_result run_next(struct worker *worker, struct round *round, bool after_failure)
 {
-    if (inbox_release(worker->db, worker->owner) != DB_OK)
-        log_warn("worker", "leases_kept", LOG_S("error", db_error(worker->db)));
+    enum db_result result = DB_OK;
+
+    if (after_failure)
+        result = inbox_release(worker->db, worker->owner);
+    return result == DB_OK ? run_round(worker, round) : result;
 }
 
 /* Until it is told to stop or, with `once`, until nothing is due. A database that is away is waited
@@ -242,6 +246,7 @@ static void release(struct worker *worker)
 static int work(struct worker *worker, bool once)
 {
     uint32_t failures = 0;
+    int code = EXIT_DONE;
 
     while (!worker->stopping) {
         struct round round = {0};
@@ -250,13 +255,14 @@ static int work(struct worker *worker, bool once)
         loop_turn(worker->loop, 0);
         if (worker->reload)
             reload(worker);
-        result = run_round(worker, &round);
+        result = run_next(worker, &round, failures > 0);
         if (result != DB_OK) {
             log_error("worker", "database", LOG_S("error", db_error(worker->db)));
-            release(worker);
             /* A statement that lost against another worker's is the next round's work. */
-            if (once && (result != DB_RETRY || failures >= LIMIT_DB_TRIES))
-                return EXIT_FAILED;
+            if (once && (result != DB_RETRY || failures >= LIMIT_DB_TRIES)) {
+                code = EXIT_FAILED;
+                break;
+            }
             idle(worker, (int)(backoff_delay(TIME_SECOND / 4, 5 * TIME_SECOND, failures++,
                                              (uint32_t)clock_now()) /
                                1000));
@@ -268,7 +274,7 @@ static int work(struct worker *worker, bool once)
         if (!round.more)
             idle(worker, jittered(IDLE_LEAST_MS, IDLE_SPREAD_MS));
     }
-    return inbox_release(worker->db, worker->owner) == DB_OK ? EXIT_DONE : EXIT_FAILED;
+    return inbox_release(worker->db, worker->owner) == DB_OK ? code : EXIT_FAILED;
 }
 
 /* Waits for the database at the start, too: a machine's services start in any order. */

@@ -19,6 +19,7 @@ struct profile_call {
     struct worker *worker;
     struct people_due *due;
     enum db_result result;
+    size_t *left;
 };
 
 static enum db_result record(struct profile_call *call, const struct miro_profile *read)
@@ -49,7 +50,7 @@ static enum db_result failed(const struct profile_call *call, const struct miro_
     bool refused = miro->outcome == MIRO_REFUSED;
 
     if (refused)
-        due_at = TIME_NONE;
+        due_at = now; /* by another team's token, if there is one */
     else if (miro->outcome == MIRO_ABSENT || miro->outcome == MIRO_STRANGE)
         due_at = now + PROFILE_AGAIN;
     else if (miro->retry_after_us > 0 && now + miro->retry_after_us > due_at)
@@ -64,11 +65,14 @@ static void answered(const struct miro_result *miro, void *arg)
 {
     struct profile_call *call = arg;
 
+    --*call->left;
     call->result = miro->outcome == MIRO_OK ? record(call, miro->profile) : failed(call, miro);
 }
 
-static void call_all(struct worker *worker, struct profile_call *calls, size_t count)
+static enum db_result call_all(struct worker *worker, struct profile_call *calls, size_t count)
 {
+    size_t left = 0;
+
     for (size_t i = 0; i < count; i++) {
         const struct settings_miro *app =
             settings_miro_by_client(worker->settings, calls[i].due->client_id);
@@ -78,32 +82,33 @@ static void call_all(struct worker *worker, struct profile_call *calls, size_t c
                                                     clock_now() + PROFILE_AGAIN);
             continue;
         }
+        left++;
+        calls[i].left = &left;
         while (!miro_profile(worker->client, app, calls[i].due->access, answered, &calls[i]))
             loop_turn(worker->loop, -1);
     }
-    while (http_client_in_flight(worker->client) > 0)
-        loop_turn(worker->loop, -1);
+    return worker_wait_calls(worker, &left);
 }
 
 enum db_result profile_round(struct worker *worker, struct round *round)
 {
     struct people_due due[PROFILE_BATCH] = {0};
     struct profile_call calls[PROFILE_BATCH];
-    size_t count = 0;
+    size_t count = 0, seen = 0;
     enum db_result result = people_claim_due(worker->db, worker->vault, worker->owner, clock_now(),
-                                             due, PROFILE_BATCH, &count);
+                                             due, PROFILE_BATCH, &count, &seen);
 
+    round->more = round->more || seen > 0;
     if (result != DB_OK || count == 0)
         return result;
     for (size_t i = 0; i < count; i++)
-        calls[i] = (struct profile_call){worker, &due[i], DB_OK};
-    call_all(worker, calls, count);
+        calls[i] = (struct profile_call){worker, &due[i], DB_OK, NULL};
+    result = call_all(worker, calls, count);
     for (size_t i = 0; i < count; i++) {
         if (calls[i].result != DB_OK)
             result = calls[i].result;
         people_due_free(&due[i]);
     }
     round->done += count;
-    round->more = true;
     return result;
 }

@@ -98,12 +98,14 @@ static enum db_result reread_apply(struct worker *worker, const struct reread *r
 
 static enum db_result reread_orders(struct worker *worker, struct reread *reread)
 {
-    enum db_result result = DB_OK;
+    enum db_result result;
 
     plan_orders(worker, reread);
-    fetch_all(worker, reread->tasks, reread->count);
-    plan_more(reread);
-    fetch_all(worker, reread->more, reread->count);
+    result = fetch_all(worker, reread->tasks, reread->count);
+    if (result == DB_OK) {
+        plan_more(reread);
+        result = fetch_all(worker, reread->more, reread->count);
+    }
     for (size_t i = 0; i < reread->count && result == DB_OK; i++)
         result = reread_apply(worker, reread, i);
     for (size_t i = 0; i < reread->count; i++) {

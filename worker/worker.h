@@ -6,6 +6,7 @@
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/settings.h"
@@ -26,11 +27,14 @@ struct worker {
     struct http_client *client;
     char owner[64]; /* names this process in leases: host, pid, a random part */
     struct {
-        int64_t until;     /* not to be asked before (monotonic) */
-        unsigned failures; /* calls without an answer, in a row */
-    } api[LIMIT_SOURCES];  /* of each source */
-    bool stopping;         /* SIGTERM: finish what is leased, lease no more */
-    bool reload;           /* SIGHUP */
+        int64_t until;      /* not to be asked before (monotonic) */
+        unsigned failures;  /* calls without an answer, in a row */
+        unsigned under_way; /* calls */
+        bool slow;          /* so was the last call that ended */
+    } api[LIMIT_SOURCES];   /* of each source */
+    unsigned waits;         /* that drain_round() was called from, one within the other */
+    bool stopping;          /* SIGTERM: finish what is leased, lease no more */
+    bool reload;            /* SIGHUP */
 };
 
 /* What one round of a part did: `done` counts, `more` says there may be more at once. */
@@ -47,6 +51,18 @@ enum db_result reread_round(struct worker *worker, struct round *round)
 enum db_result redo_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
 enum db_result profile_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+
+/*
+ * Turns the loop until `over` says so, which answers bring about. Meanwhile it drains what needs
+ * nothing from shops that are waited for, or are slow: one such shop must not hold up the others'
+ * purchases. Waits to the end whatever it returns, which is how that draining went.
+ */
+typedef bool wait_over(const void *arg);
+enum db_result worker_wait(struct worker *worker, wait_over *over, const void *arg)
+    __attribute__((warn_unused_result));
+/* The same, until a count of calls is 0. */
+enum db_result worker_wait_calls(struct worker *worker, const size_t *left)
     __attribute__((warn_unused_result));
 
 /* Makes worker->catalogue the version in force; inside a transaction, as its first statement. */

@@ -131,24 +131,45 @@ static enum db_result put_run(struct db *db, void **operations, size_t count, vo
 const struct batch_kind inbox_put_batch = {
     .name = "inbox_put", .most = ROWS_MOST, .run = put_run, .repeatable = true};
 
+/* One half of the candidates' query: those of one state. */
+static void candidates_of(const struct inbox_want *want, const char *state, size_t most,
+                          struct buf *sql, struct values *values)
+{
+    size_t padded = 1;
+
+    buf_printf(sql, "(SELECT id, due_at, attempts FROM delivery WHERE state = '%s' AND due_at <= ?",
+               state);
+    values_add_int(values, want->now);
+    if (want->without_count > 0) {
+        while (padded < want->without_count)
+            padded *= 2;
+        for (size_t i = 0; i < padded; i++)
+            values_add_int(values, want->without[i < want->without_count ? i : 0]);
+        buf_puts(sql, " AND source_id NOT IN (");
+        db_repeat(sql, "?", padded);
+        buf_puts(sql, ")");
+    }
+    buf_puts(sql, " ORDER BY due_at LIMIT ?)");
+    values_add_int(values, (int64_t)most);
+}
+
 /* Ids that are due, more than wanted, without locks: where to pick from. Those tried before stand
  * apart. */
-static enum db_result lease_candidates(struct db *db, int64_t now, size_t most, struct values *ids,
-                                       struct values *suspects)
+static enum db_result lease_candidates(struct db *db, const struct inbox_want *want, size_t most,
+                                       struct values *ids, struct values *suspects)
 {
+    struct values values = {0};
+    struct buf sql = {0};
     struct db_rows *rows;
-    enum db_result result =
-        db_query(db,
-                 "(SELECT id, due_at, attempts FROM delivery WHERE state = 'pending'"
-                 " AND due_at <= ? ORDER BY due_at LIMIT ?)"
-                 " UNION ALL"
-                 " (SELECT id, due_at, attempts FROM delivery WHERE state = 'leased'"
-                 " AND due_at <= ? ORDER BY due_at LIMIT ?)"
-                 " ORDER BY due_at",
-                 (struct db_value[]){DB_VALUE_INT(now), DB_VALUE_INT((int64_t)most),
-                                     DB_VALUE_INT(now), DB_VALUE_INT((int64_t)most)},
-                 4, &rows);
+    enum db_result result;
 
+    candidates_of(want, "pending", most, &sql, &values);
+    buf_puts(&sql, " UNION ALL ");
+    candidates_of(want, "leased", most, &sql, &values);
+    buf_puts(&sql, " ORDER BY due_at");
+    result = db_query(db, sql.data, values.items, values.count, &rows);
+    buf_free(&sql);
+    values_free(&values);
     if (result != DB_OK)
         return result;
     while (db_rows_next(rows)) {
@@ -290,15 +311,15 @@ static void lease_pick(struct values *ids, struct values *suspects, size_t most)
     }
 }
 
-enum db_result inbox_lease(struct db *db, const struct vault *vault, const char *owner, int64_t now,
-                           size_t most, struct inbox_item *out, size_t *count)
+enum db_result inbox_lease(struct db *db, const struct vault *vault, const struct inbox_want *want,
+                           struct inbox_item *out, size_t *count)
 {
     struct values ids = {0}, suspects = {0};
-    struct lease lease = {.owner = owner, .now = now, .ids = &ids};
+    struct lease lease = {.owner = want->owner, .now = want->now, .ids = &ids};
     struct lease_open open = {.vault = vault, .items = out};
-    enum db_result result = lease_candidates(db, now, most * 4, &ids, &suspects);
+    enum db_result result = lease_candidates(db, want, want->most * 4, &ids, &suspects);
 
-    lease_pick(&ids, &suspects, most);
+    lease_pick(&ids, &suspects, want->most);
     if (result == DB_OK && ids.count > 0)
         result = db_transaction(db, lease_mark, &lease);
     if (result == DB_OK && lease.locked.count > 0)

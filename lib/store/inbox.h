@@ -40,12 +40,20 @@ struct inbox_item {
     char *body;        /* opened; NULL if the envelope does not open */
     size_t len;
 };
+/* What to lease. */
+struct inbox_want {
+    const char *owner;
+    int64_t now;
+    size_t most;
+    const uint32_t *without; /* sources whose deliveries are left where they are */
+    size_t without_count;
+};
 /*
  * Leases up to `most` due deliveries for LIMIT_LEASE_S, and commits: only then may anything happen
  * outside. Workers spread their picks. A lease that ran out is taken over.
  */
-enum db_result inbox_lease(struct db *db, const struct vault *vault, const char *owner, int64_t now,
-                           size_t most, struct inbox_item *out, size_t *count)
+enum db_result inbox_lease(struct db *db, const struct vault *vault, const struct inbox_want *want,
+                           struct inbox_item *out, size_t *count)
     __attribute__((warn_unused_result));
 void inbox_item_free(struct inbox_item *item); /* the contents; wipes */
 

@@ -64,15 +64,16 @@ enum db_result people_unlink(struct db *db, const struct vault *vault, const cha
     __attribute__((warn_unused_result));
 
 /* Users whose token has no address yet, or whose profile is due: claimed, with an access token
- * opened. */
+ * opened. `seen` counts also those who were due and cannot be asked for: if it is not 0 there may
+ * be more. */
 struct people_due {
     char user[LIMIT_MIRO_ID + 1], team[LIMIT_MIRO_ID + 1], client_id[LIMIT_MIRO_ID + 1];
     char *access; /* wiped by people_due_free() */
     uint32_t attempts;
 };
 enum db_result people_claim_due(struct db *db, const struct vault *vault, const char *owner,
-                                int64_t now, struct people_due *out, size_t most, size_t *count)
-    __attribute__((warn_unused_result));
+                                int64_t now, struct people_due *out, size_t most, size_t *count,
+                                size_t *seen) __attribute__((warn_unused_result));
 void people_due_free(struct people_due *due);
 /* The profile could not be read: again at `due_at`; `refused` marks the token, and loses nothing
  * else. */

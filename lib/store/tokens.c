@@ -149,7 +149,7 @@ struct due_work {
     const char *owner;
     int64_t now;
     struct people_due *out;
-    size_t most, count;
+    size_t most, count, seen;
 };
 
 static void copy_id(const struct db_rows *rows, unsigned column, char out[LIMIT_MIRO_ID + 1])
@@ -235,6 +235,7 @@ static enum db_result due_body(struct db *db, void *arg)
     for (size_t i = 0; i < work->count; i++)
         people_due_free(&work->out[i]);
     work->count = 0;
+    work->seen = db_rows_count(rows);
     while (result == DB_OK && db_rows_next(rows))
         result = due_row(db, work, rows);
     db_rows_free(rows);
@@ -242,13 +243,15 @@ static enum db_result due_body(struct db *db, void *arg)
 }
 
 enum db_result people_claim_due(struct db *db, const struct vault *vault, const char *owner,
-                                int64_t now, struct people_due *out, size_t most, size_t *count)
+                                int64_t now, struct people_due *out, size_t most, size_t *count,
+                                size_t *seen)
 {
     struct due_work work = {.vault = vault, .owner = owner, .now = now, .out = out, .most = most};
     enum db_result result = db_transaction(db, due_body, &work);
 
     if (result == DB_OK) {
         *count = work.count;
+        *seen = work.seen;
     } else {
         for (size_t i = 0; i < work.count; i++)
             people_due_free(&out[i]);

@@ -17,6 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 from mariadb import MariaDB
 from programs import SOURCE, Deployment, program_path
@@ -168,19 +169,24 @@ class Bench:
                 result["rate"] = result["requests"] / result["seconds"]
                 self.results.setdefault(name, []).append(result)
 
-    def drain(self):
-        """What the worker does with what the deliveries left."""
-        waiting = int(self.run.sql("SELECT COUNT(*) FROM delivery WHERE state = 'pending'"))
-        took = self.timed(self.run.worker_once)
-        done = int(self.run.sql("SELECT COUNT(*) FROM delivery WHERE state = 'done'"))
-        return {"deliveries": waiting, "seconds": took, "rate": waiting / took, "done": done}
+    def waiting(self):
+        return int(self.run.sql("SELECT COUNT(*) FROM delivery WHERE state IN"
+                                " ('pending', 'leased')"))
 
-    @staticmethod
-    def timed(work):
-        import time
-        began = time.monotonic()
-        work()
-        return time.monotonic() - began
+    def drain(self):
+        """What one worker does in a while with what the deliveries left."""
+        before, began = self.waiting(), time.monotonic()
+        worker = self.run.start_worker()
+        until = began + 2 * self.seconds
+
+        def over():
+            worker.must_live()
+            return time.monotonic() > until or self.waiting() == 0
+
+        wait_for(over, 2 * self.seconds + 30, "the worker's share", every=0.2)
+        self.run.stop_program(worker)
+        done, took = before - self.waiting(), time.monotonic() - began
+        return {"deliveries": done, "seconds": took, "rate": done / took}
 
     def summary(self):
         bare = statistics.median(item["rate"] for item in
@@ -228,7 +234,7 @@ def main():
         if options.json:
             print(json.dumps({"measurements": rows, "drain": drained}))
         bench.run.ctl("rebuild", "--check")
-        assert drained["done"] > 0 and flush == "1"
+        assert drained["deliveries"] > 0 and flush == "1"
     finally:
         bench.close()
 

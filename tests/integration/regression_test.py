@@ -95,6 +95,42 @@ class Regressions(unittest.TestCase):
             answer = self.run_.deliver_standard(event, "standard-shop", message_id="msg_1")
             self.assertEqual(answer["status"], expected)
 
+    def audit(self):
+        return self.server.rows("SELECT cause_id, action, before_value, after_value, HEX(subject)"
+                                " FROM audit WHERE order_id IS NOT NULL ORDER BY id",
+                                self.run_.database)
+
+    def test_the_audit_names_the_delivery_that_changed_the_outcome(self):
+        """Of several of one order in one batch, not the first, nor one that is stale."""
+        begin = datetime(2026, 1, 5, 10, 0, 0)
+        for modified, status in ((0, "processing"), (-60, "pending"), (60, "refunded")):
+            moment = order(begin + timedelta(seconds=modified), status)
+            self.shop.order(moment)
+            self.run_.deliver_woocommerce(moment)
+            if status == "processing":
+                self.run_.worker_once()
+        self.run_.deliver_woocommerce(order(begin - timedelta(seconds=30), "on-hold"))
+        self.run_.worker_once()
+        self.assertEqual([row[:4] for row in self.audit()],
+                         [["1", "granted", "NULL", "active x3"],
+                          ["3", "changed", "active x3", "refunded x0"]])
+
+    def test_an_address_that_moves_is_told_of_the_loser_and_the_winner(self):
+        begin = datetime(2026, 1, 5, 10, 0, 0)
+        self.run_.deliver_woocommerce(order(begin))
+        self.run_.worker_once()
+        moved = order(begin + timedelta(seconds=60))
+        moved["billing"]["email"] = "another@example.test"
+        self.run_.deliver_woocommerce(moved)
+        self.run_.worker_once()
+        first, *rest = self.audit()
+        loser = first[4]
+        told = {row[1]: row[4] for row in rest}
+        self.assertEqual(sorted(told), ["dropped", "granted"])
+        self.assertEqual(told["dropped"], loser)
+        self.assertNotEqual(told["granted"], loser)
+        self.assertEqual({row[0] for row in rest}, {"2"})
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
