@@ -20,6 +20,7 @@ static void snapshot_release(struct known_snapshot *snapshot)
     for (size_t i = 0; i < facts->line_count; i++) {
         free(facts->lines[i].id);
         free(facts->lines[i].product);
+        free(facts->lines[i].product2);
         free(facts->lines[i].variant);
         free(facts->lines[i].sku);
     }
