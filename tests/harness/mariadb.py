@@ -204,8 +204,19 @@ class MariaDB:
         self.process = None
 
     def freeze(self):
-        """Answers nothing until thaw(), while connections stay open."""
+        """Answers nothing until thaw(), while connections stay open. Returns once every thread has stopped: on a
+        busy machine that takes a moment, in which one could still commit."""
         self.process.send_signal(signal.SIGSTOP)
+        tasks = f"/proc/{self.process.pid}/task"
+
+        def stopped():
+            for task in os.listdir(tasks):
+                with open(f"{tasks}/{task}/stat", encoding="ascii", errors="replace") as file:
+                    if file.read().rpartition(")")[2].split()[0] not in "Tt":
+                        return False
+            return True
+
+        wait_for(stopped, 10, "the server to stop")
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)

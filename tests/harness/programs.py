@@ -32,6 +32,7 @@ ONE_SHOT_DEADLINE = 120
 START_DEADLINE = 30
 REQUEST_DEADLINE = 40  # longer than the longest wait that the API grants
 SOURCE = "main-store"
+BAD_CONFIGURATION = 78
 
 
 def program_path(name):
@@ -64,6 +65,7 @@ class Deployment:
         self.config = os.path.join(self.folder, "purchase-sync.conf")
         self.miro_secret = secrets.token_urlsafe(24)
         self.programs = []
+        self.migrated = False
         self._calls = 0
         os.mkdir(self.path("state"), 0o700)
         self._write_files(files or {})
@@ -210,7 +212,19 @@ class Deployment:
         return json.loads(self.ctl(*arguments, "--json", stdin=stdin).stdout)
 
     def migrate(self):
+        self.migrated = True
         return self.ctl("migrate")
+
+    def check_drift(self):
+        """What stands is what the facts give: after every test, whatever it did."""
+        if not self.migrated or not self.server.running():
+            return
+        first = self.ctl("rebuild", "--check", expected=None)
+        if first.returncode in (0, BAD_CONFIGURATION):  # a test may have spoilt that on purpose
+            return
+        # It may have ended before the worker followed its last catalogue: let it, and look again.
+        self.run("purchase-worker", "run", "--once", expected=None)
+        self.ctl("rebuild", "--check")
 
     def worker_once(self):
         return self.run("purchase-worker", "run", "--once")
@@ -333,6 +347,10 @@ class Deployment:
             except AssertionError as error:
                 complaint = complaint or error
         self.programs = []
+        try:
+            self.check_drift()
+        except AssertionError as error:
+            complaint = complaint or error
         keep = os.environ.get("PURCHASE_SYNC_KEEP")
         if keep:
             shutil.copytree(self.folder, os.path.join(keep, os.path.basename(self.folder)))
