@@ -20,15 +20,6 @@ enum db_result catalogue_current_version(struct db *db, uint32_t *version)
     return DB_OK;
 }
 
-/* Column text as a new string, or NULL. */
-static char *column_text(const struct db_rows *rows, unsigned column)
-{
-    size_t len;
-    const char *text = db_bytes(rows, column, &len);
-
-    return text == NULL ? NULL : xstrndup(text, len);
-}
-
 static enum db_result load_entitlements(struct db *db, struct catalogue *catalogue)
 {
     struct db_value version = DB_VALUE_INT(catalogue->version);
@@ -40,7 +31,7 @@ static enum db_result load_entitlements(struct db *db, struct catalogue *catalog
     if (result != DB_OK)
         return result;
     while (db_rows_next(rows)) {
-        char *key = column_text(rows, 0), *name = column_text(rows, 1);
+        char *key = row_text(rows, 0), *name = row_text(rows, 1);
 
         catalogue_add_entitlement(catalogue, key, name);
         free(key);
@@ -73,13 +64,13 @@ static enum db_result load_rules(struct db *db, struct catalogue *catalogue)
         if (db_int(rows, 0) != current) {
             current = db_int(rows, 0);
             rule = catalogue_add_rule(catalogue, db_bytes(rows, 1, &len));
-            rule->product = column_text(rows, 2);
-            rule->variant = column_text(rows, 3);
-            rule->sku = column_text(rows, 4);
+            rule->product = row_text(rows, 2);
+            rule->variant = row_text(rows, 3);
+            rule->sku = row_text(rows, 4);
             rule->ignored = db_int(rows, 5) != 0;
             rule->duration_days = db_int(rows, 6);
             rule->grace_days = db_int(rows, 7);
-            rule->checkout_url = column_text(rows, 8);
+            rule->checkout_url = row_text(rows, 8);
         }
         if (!db_is_null(rows, 9))
             catalogue_rule_add_key(rule, db_bytes(rows, 9, &len));

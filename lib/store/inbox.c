@@ -437,15 +437,6 @@ enum db_result inbox_release(struct db *db, const char *owner)
     "id, source_id, state, reason, topic, detail, received_at, last_received_at, processed_at," \
     " due_at, times_received, attempts, LENGTH(body), delivery_key"
 
-/* Copies a column's text, cut to the room there is. */
-static void copy_text(const struct db_rows *rows, unsigned column, char *out, size_t room)
-{
-    size_t len;
-    const char *text = db_bytes(rows, column, &len);
-
-    snprintf(out, room, "%s", text == NULL ? "" : text);
-}
-
 static void row_read(const struct db_rows *rows, struct inbox_row *out)
 {
     size_t len;
@@ -454,10 +445,10 @@ static void row_read(const struct db_rows *rows, struct inbox_row *out)
     memset(out, 0, sizeof(*out));
     out->id = (uint64_t)db_int(rows, 0);
     out->source_id = (uint32_t)db_int(rows, 1);
-    copy_text(rows, 2, out->state, sizeof(out->state));
-    copy_text(rows, 3, out->reason, sizeof(out->reason));
-    copy_text(rows, 4, out->topic, sizeof(out->topic));
-    copy_text(rows, 5, out->detail, sizeof(out->detail));
+    row_copy(rows, 2, out->state, sizeof(out->state));
+    row_copy(rows, 3, out->reason, sizeof(out->reason));
+    row_copy(rows, 4, out->topic, sizeof(out->topic));
+    row_copy(rows, 5, out->detail, sizeof(out->detail));
     out->received_at = db_int(rows, 6);
     out->last_received_at = db_int(rows, 7);
     out->processed_at = db_time_of(rows, 8);

@@ -11,26 +11,9 @@
 #include "store/audit.h"
 #include "store/order_work.h"
 
-static void copy_column(const struct db_rows *rows, unsigned column, char *out, size_t room)
-{
-    size_t len;
-    const char *text = db_bytes(rows, column, &len);
-
-    snprintf(out, room, "%s", text == NULL ? "" : text);
-}
-
-/* The order that a row's first two columns name. */
-static struct order_work *row_order(const struct db_rows *rows, const struct order_batch *batch)
-{
-    size_t len;
-    const char *id = db_bytes(rows, 1, &len);
-
-    return order_batch_find(batch, (uint32_t)db_int(rows, 0), id, len);
-}
-
 static void standing_row(struct db_rows *rows, void *arg)
 {
-    struct order_work *work = row_order(rows, arg);
+    struct order_work *work = order_batch_row(arg, rows);
     struct standing_row *row;
     size_t len;
     const char *subject;
@@ -39,12 +22,12 @@ static void standing_row(struct db_rows *rows, void *arg)
         xreallocarray(work->standing, work->standing_count + 1, sizeof(*work->standing));
     row = &work->standing[work->standing_count++];
     memset(row, 0, sizeof(*row));
-    copy_column(rows, 2, row->line_id, sizeof(row->line_id));
-    copy_column(rows, 3, row->key, sizeof(row->key));
+    row_copy(rows, 2, row->line_id, sizeof(row->line_id));
+    row_copy(rows, 3, row->key, sizeof(row->key));
     subject = db_bytes(rows, 4, &len);
     memcpy(row->subject.id, subject, len < DIGEST_LEN ? len : DIGEST_LEN);
     row->subject.kind = (enum subject_kind)(db_int(rows, 5) - 1);
-    copy_column(rows, 6, row->subject.team, sizeof(row->subject.team));
+    row_copy(rows, 6, row->subject.team, sizeof(row->subject.team));
     row->state = (enum contribution_state)(db_int(rows, 7) - 1);
     row->quantity = db_int(rows, 8);
     row->starts_at = db_time_of(rows, 9);
@@ -54,11 +37,11 @@ static void standing_row(struct db_rows *rows, void *arg)
 
 static void unmapped_row(struct db_rows *rows, void *arg)
 {
-    struct order_work *work = row_order(rows, arg);
+    struct order_work *work = order_batch_row(arg, rows);
 
     work->unmapped =
         xreallocarray(work->unmapped, work->unmapped_count + 1, sizeof(*work->unmapped));
-    copy_column(rows, 2, work->unmapped[work->unmapped_count++], sizeof(*work->unmapped));
+    row_copy(rows, 2, work->unmapped[work->unmapped_count++], sizeof(*work->unmapped));
 }
 
 static enum db_result read_standing(struct db *db, struct order_batch *batch)

@@ -10,15 +10,6 @@
 #include "store/order_work.h"
 #include "store/reference.h"
 
-/* Column text as a new string, or NULL. */
-static char *column_text(const struct db_rows *rows, unsigned column)
-{
-    size_t len;
-    const char *text = db_bytes(rows, column, &len);
-
-    return text == NULL ? NULL : xstrndup(text, len);
-}
-
 /* An enum's value, which MariaDB counts from 1. */
 static int column_enum(const struct db_rows *rows, unsigned column)
 {
@@ -34,18 +25,6 @@ static void column_digest(const struct db_rows *rows, unsigned column,
     memset(out, 0, DIGEST_LEN);
     if (bytes != NULL)
         memcpy(out, bytes, len < DIGEST_LEN ? len : DIGEST_LEN);
-}
-
-/* The order a row belongs to: its first two columns. */
-static struct order_work *row_order(const struct db_rows *rows, struct order_batch *batch)
-{
-    size_t len;
-    const char *id = db_bytes(rows, 1, &len);
-    struct order_work *work = order_batch_find(batch, (uint32_t)db_int(rows, 0), id, len);
-
-    if (work == NULL)
-        die("store: a row of an order that was not asked for");
-    return work;
 }
 
 /* Makes room for one more element and one more mark; both zeroed. */
@@ -120,7 +99,7 @@ static struct fact_refund *refund_find(struct order_work *work, const char *id, 
 
 static void snapshot_row(struct db_rows *rows, void *arg)
 {
-    struct known_snapshot *snapshot = snapshot_add(row_order(rows, arg));
+    struct known_snapshot *snapshot = snapshot_add(order_batch_row(arg, rows));
     struct fact_snapshot *facts = &snapshot->facts;
 
     column_digest(rows, 2, snapshot->digest);
@@ -137,8 +116,8 @@ static void snapshot_row(struct db_rows *rows, void *arg)
     facts->address_state = (enum address_state)column_enum(rows, 13);
     snapshot->has_index = !db_is_null(rows, 14);
     column_digest(rows, 14, snapshot->address_index);
-    snapshot->owner_user = column_text(rows, 15);
-    snapshot->owner_team = column_text(rows, 16);
+    snapshot->owner_user = row_text(rows, 15);
+    snapshot->owner_team = row_text(rows, 16);
     facts->time_claimed = db_int(rows, 17);
     facts->disputed = db_int(rows, 18) != 0;
 }
@@ -150,17 +129,17 @@ static void line_row(struct db_rows *rows, void *arg)
     struct fact_line *line;
 
     column_digest(rows, 2, digest);
-    snapshot = snapshot_find(row_order(rows, arg), digest);
+    snapshot = snapshot_find(order_batch_row(arg, rows), digest);
     if (snapshot == NULL)
         return;
     line = fact_add_line(&snapshot->facts);
-    line->id = column_text(rows, 3);
-    line->product = column_text(rows, 4);
-    line->variant = column_text(rows, 5);
-    line->sku = column_text(rows, 6);
+    line->id = row_text(rows, 3);
+    line->product = row_text(rows, 4);
+    line->variant = row_text(rows, 5);
+    line->sku = row_text(rows, 6);
     line->quantity = db_int(rows, 7);
     line->refunded_quantity = db_int(rows, 8);
-    line->product2 = column_text(rows, 9);
+    line->product2 = row_text(rows, 9);
 }
 
 /* Rows come sorted by refund, its own row (line '') first. */
@@ -171,14 +150,14 @@ static void listed_refund_row(struct db_rows *rows, void *arg)
     size_t len;
 
     column_digest(rows, 2, digest);
-    snapshot = snapshot_find(row_order(rows, arg), digest);
+    snapshot = snapshot_find(order_batch_row(arg, rows), digest);
     if (snapshot == NULL)
         return;
     db_bytes(rows, 4, &len);
     if (len == 0) {
         struct fact_listed_refund *refund = fact_add_listed_refund(&snapshot->facts);
 
-        refund->id = column_text(rows, 3);
+        refund->id = row_text(rows, 3);
         refund->amount = db_int(rows, 5);
         refund->lines_known = db_int(rows, 6) != 0;
     } else if (snapshot->facts.refund_count > 0) {
@@ -186,16 +165,16 @@ static void listed_refund_row(struct db_rows *rows, void *arg)
             &snapshot->facts.refunds[snapshot->facts.refund_count - 1];
         struct fact_refund_line *line = fact_add_refund_line(&refund->lines, &refund->line_count);
 
-        line->line_id = column_text(rows, 4);
+        line->line_id = row_text(rows, 4);
         line->quantity = db_int(rows, 7);
     }
 }
 
 static void refund_row(struct db_rows *rows, void *arg)
 {
-    struct fact_refund *refund = refund_add(row_order(rows, arg));
+    struct fact_refund *refund = refund_add(order_batch_row(arg, rows));
 
-    refund->id = column_text(rows, 2);
+    refund->id = row_text(rows, 2);
     refund->detail_only = db_int(rows, 3) != 0;
     refund->time = db_int(rows, 4);
     refund->state = (enum refund_state)column_enum(rows, 5);
@@ -207,28 +186,28 @@ static void refund_line_row(struct db_rows *rows, void *arg)
 {
     size_t len;
     struct fact_refund *refund =
-        refund_find(row_order(rows, arg), db_bytes(rows, 2, &len), db_int(rows, 3) != 0);
+        refund_find(order_batch_row(arg, rows), db_bytes(rows, 2, &len), db_int(rows, 3) != 0);
     struct fact_refund_line *line;
 
     if (refund == NULL)
         return;
     line = fact_add_refund_line(&refund->lines, &refund->line_count);
-    line->line_id = column_text(rows, 4);
+    line->line_id = row_text(rows, 4);
     line->quantity = db_int(rows, 5);
 }
 
 static void dispute_row(struct db_rows *rows, void *arg)
 {
-    struct fact_dispute *dispute = dispute_add(row_order(rows, arg));
+    struct fact_dispute *dispute = dispute_add(order_batch_row(arg, rows));
 
-    dispute->id = column_text(rows, 2);
+    dispute->id = row_text(rows, 2);
     dispute->time = db_int(rows, 3);
     dispute->state = (enum dispute_state)column_enum(rows, 4);
 }
 
 static void subscription_row(struct db_rows *rows, void *arg)
 {
-    struct known_subscription *subscription = subscription_add(row_order(rows, arg));
+    struct known_subscription *subscription = subscription_add(order_batch_row(arg, rows));
     struct fact_subscription *facts = &subscription->facts;
 
     column_digest(rows, 2, subscription->digest);

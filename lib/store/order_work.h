@@ -62,6 +62,9 @@ struct order_batch {
 struct order_work *order_batch_find(const struct order_batch *batch, uint32_t source_id,
                                     const char *order_id, size_t len);
 
+/* The order that a row's first two columns name; there is no other in an answer. */
+struct order_work *order_batch_row(const struct order_batch *batch, const struct db_rows *rows);
+
 /* Reads every fact of every order: a statement a table. */
 enum db_result order_facts_read(struct db *db, struct order_batch *batch)
     __attribute__((warn_unused_result));

@@ -59,6 +59,17 @@ struct order_work *order_batch_find(const struct order_batch *batch, uint32_t so
     return NULL;
 }
 
+struct order_work *order_batch_row(const struct order_batch *batch, const struct db_rows *rows)
+{
+    size_t len;
+    const char *id = db_bytes(rows, 1, &len);
+    struct order_work *work = order_batch_find(batch, (uint32_t)db_int(rows, 0), id, len);
+
+    if (work == NULL)
+        die("store: a row of an order that was not asked for");
+    return work;
+}
+
 /* The batch's orders, sorted, each once. */
 static void batch_begin(struct order_batch *batch, const struct orders_context *context,
                         const struct order_news *news, size_t count)

@@ -1,5 +1,6 @@
 #include "store/rows.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -38,6 +39,22 @@ void values_free(struct values *values)
 {
     xfree(values->items);
     values->count = values->cap = 0;
+}
+
+char *row_text(const struct db_rows *rows, unsigned column)
+{
+    size_t len;
+    const char *text = db_bytes(rows, column, &len);
+
+    return text == NULL ? NULL : xstrndup(text, len);
+}
+
+void row_copy(const struct db_rows *rows, unsigned column, char *out, size_t room)
+{
+    size_t len;
+    const char *text = db_bytes(rows, column, &len);
+
+    snprintf(out, room, "%s", text == NULL ? "" : text);
 }
 
 /* The greatest power of two that is neither over `count` nor over ROWS_MOST. */

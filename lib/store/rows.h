@@ -26,6 +26,11 @@ void values_add_bytes(struct values *values, const void *bytes, size_t len);
 void values_add_time(struct values *values, int64_t time_or_none);
 void values_free(struct values *values);
 
+/* A column's text: as a new string, or NULL where it is NULL; or copied, cut to the room there is.
+ */
+char *row_text(const struct db_rows *rows, unsigned column);
+void row_copy(const struct db_rows *rows, unsigned column, char *out, size_t room);
+
 /* Runs "HEAD group,group,... TAIL" over `values`, `columns` a row; nothing at all for no rows. */
 enum db_result rows_write(struct db *db, const char *head, const char *group, const char *tail,
                           const struct values *values, size_t columns)
