@@ -96,14 +96,20 @@ static void task_send(struct worker *worker, struct fetch_task *task, size_t *le
 {
     /* An answer from a cache would be old news with a new Date. */
     const char *headers[] = {"Cache-Control: no-cache", task->fetch.header, task->fetch.header2,
-                             NULL};
-    struct http_call call = {.method = "GET",
+                             NULL, NULL};
+    const char *body = task->fetch.body;
+    struct http_call call = {.method = body == NULL ? "GET" : "POST",
                              .origin = task->source->api_url,
                              .target = task->fetch.target,
                              .headers = headers,
                              .basic_auth = task->fetch.basic_auth,
+                             .body = body,
+                             .body_len = body == NULL ? 0 : strlen(body),
                              .deadline_us = CALL_DEADLINE};
 
+    if (body != NULL)
+        headers[1 + (task->fetch.header != NULL) + (task->fetch.header2 != NULL)] =
+            "Content-Type: application/json";
     task->worker = worker;
     task->left = left;
     task->began = clock_monotonic();

@@ -108,6 +108,7 @@
     9000000000000000                 /* millionths: a thousand of them still add up in an int64 \
                                       */
 #define LIMIT_SHOP_CREDENTIALS 512   /* bytes of a user and password for a shop's API */
+#define LIMIT_LIST_CURSOR 1000       /* bytes of a cursor into a shop's list */
 #define LIMIT_MIRO_ANSWER (64 << 10) /* a token or profile answer */
 #define LIMIT_MIRO_TOKEN 1900        /* bytes of a token: sealed, it fits its column */
 #define LIMIT_MIRO_SCOPE 512

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 static const struct shop_adapter *const adapters[PROVIDER_COUNT] = {
@@ -33,6 +34,7 @@ void shop_fetch_free(struct shop_fetch *fetch)
         explicit_bzero(fetch->header, strlen(fetch->header));
     xfree(fetch->header);
     xfree(fetch->header2);
+    xfree(fetch->body);
 }
 
 /* A provider without an adapter has nothing that could be a valid signature. */
@@ -129,6 +131,66 @@ enum shop_answer_verdict shop_read_answer(const struct settings_source *source,
         move_orders(&draft, out);
     facts_free(&draft);
     return verdict;
+}
+
+void shop_listing_free(struct shop_listing *listing)
+{
+    facts_free(&listing->facts);
+    xfree(listing->next);
+    xfree(listing->why);
+}
+
+bool shop_can_list(const struct settings_source *source)
+{
+    return shop_has_api(source) && shop_adapter_of(source->provider)->list;
+}
+
+int shop_list_for(const struct settings_source *source, const struct shop_walk *walk,
+                  const char *cursor, struct shop_fetch *out)
+{
+    if (!shop_can_list(source))
+        return -1;
+    return shop_adapter_of(source->provider)->list(source, walk, cursor, out);
+}
+
+enum shop_answer_verdict shop_read_listing(const struct settings_source *source,
+                                           const struct shop_walk *walk, const char *cursor,
+                                           const struct shop_answer *answer,
+                                           struct shop_listing *out, struct buf *detail)
+{
+    struct shop_listing draft = {0};
+    enum shop_answer_verdict verdict =
+        shop_adapter_of(source->provider)
+            ->read_listing(source, walk, cursor, answer, &draft, detail);
+    if (verdict == SHOP_ANSWER_READ && draft.facts.set_aside != SET_ASIDE_NONE) {
+        buf_printf(detail, "the list cannot be used: %s",
+                   draft.facts.detail ? draft.facts.detail : set_aside_name(draft.facts.set_aside));
+        verdict = SHOP_ANSWER_REFUSED;
+    }
+    if (verdict == SHOP_ANSWER_READ && draft.next && strlen(draft.next) > LIMIT_LIST_CURSOR) {
+        buf_puts(detail, "the shop's own cursor is longer than can be kept");
+        verdict = SHOP_ANSWER_REFUSED;
+    }
+    if (verdict == SHOP_ANSWER_READ) {
+        *out = draft;
+        return verdict;
+    }
+    out->pause_us = draft.pause_us;
+    shop_listing_free(&draft);
+    return verdict;
+}
+
+int shop_webhook_for(const struct settings_source *source, struct shop_fetch *out)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    return shop_has_api(source) && adapter->webhook ? adapter->webhook(source, out) : -1;
+}
+
+enum shop_answer_verdict shop_read_webhook(const struct settings_source *source,
+                                           const char *address, const struct shop_answer *answer,
+                                           enum shop_webhook *out, struct buf *detail)
+{
+    return shop_adapter_of(source->provider)->read_webhook(source, address, answer, out, detail);
 }
 
 void shop_sign(const struct settings_source *source, const char *id, int64_t now, const char *body,

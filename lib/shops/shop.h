@@ -48,6 +48,7 @@ struct shop_fetch {
     char *basic_auth; /* or NULL */
     char *header;     /* one "Name: value", or NULL */
     char *header2;    /* another, or NULL */
+    char *body;       /* JSON to POST; NULL: a GET */
 };
 void shop_fetch_free(struct shop_fetch *fetch);
 
@@ -92,6 +93,57 @@ enum shop_answer_verdict shop_read_answer(const struct settings_source *source,
                                           const struct shop_answer *answer, struct facts *out,
                                           struct buf *detail) __attribute__((warn_unused_result));
 
+/*
+ * Listing: page after page of what changed at a shop, or of every order. Where a walk stands is a
+ * cursor, an opaque text of at most LIMIT_LIST_CURSOR bytes that holds all there is to know: a walk
+ * goes on from it after a crash, on another host too. Orders that change while a walk goes on may
+ * come twice, and are never missed.
+ */
+struct shop_walk {
+    bool whole;    /* every order, from the objects themselves, however old; else what changed */
+    int64_t since; /* changed at or after this time; TIME_NONE with `whole` */
+    int64_t began; /* when the run began */
+};
+
+/* One page, read. */
+struct shop_listing {
+    struct facts facts; /* orders may carry needs; one order may come several times */
+    char *next;         /* the cursor of the next page, owned; NULL: that was the last */
+    int64_t pause_us;   /* to leave the shop alone before the next call: its own limits say so */
+    size_t unusable;    /* entries that tell nothing usable: left out, the rest counts */
+    char *why;          /* of the first of those, for the operator; owned, or NULL */
+};
+void shop_listing_free(struct shop_listing *listing); /* the contents */
+
+/* Whether the provider has a list to walk (and the source a key). */
+bool shop_can_list(const struct settings_source *source);
+/* The call of the page at `cursor`; "" is the first. -1: the provider has none, or that is no
+ * cursor of its. */
+int shop_list_for(const struct settings_source *source, const struct shop_walk *walk,
+                  const char *cursor, struct shop_fetch *out) __attribute__((warn_unused_result));
+/* Reads its answer. With SHOP_ANSWER_LATER `out->pause_us` may say how long to wait. */
+enum shop_answer_verdict shop_read_listing(const struct settings_source *source,
+                                           const struct shop_walk *walk, const char *cursor,
+                                           const struct shop_answer *answer,
+                                           struct shop_listing *out, struct buf *detail)
+    __attribute__((warn_unused_result));
+
+/* Whether the shop still sends us what happens. */
+enum shop_webhook {
+    SHOP_WEBHOOK_ENABLED,
+    SHOP_WEBHOOK_DISABLED, /* it is there, and the shop has given it up or paused it */
+    SHOP_WEBHOOK_MISSING,  /* none points at our address */
+};
+/* The call that asks for the shop's webhooks. -1: the provider's API does not tell. */
+int shop_webhook_for(const struct settings_source *source, struct shop_fetch *out)
+    __attribute__((warn_unused_result));
+/* `address` is where the webhook must point: public_url/webhooks/NAME (for gumroad, which adds the
+ * secret, the beginning of it). `detail` gets a sentence unless it is enabled. */
+enum shop_answer_verdict shop_read_webhook(const struct settings_source *source,
+                                           const char *address, const struct shop_answer *answer,
+                                           enum shop_webhook *out, struct buf *detail)
+    __attribute__((warn_unused_result));
+
 /* Signs a body as the shop would, appending whole header lines "Name: value\r\n": for the sandbox,
  * `trigger` and the tests. `id` is the event id where the scheme signs one. */
 void shop_sign(const struct settings_source *source, const char *id, int64_t now, const char *body,
@@ -114,6 +166,17 @@ struct shop_adapter {
                                             struct facts *, struct buf *detail);
     void (*sign)(const struct settings_source *, const char *id, int64_t now, const char *body,
                  size_t len, struct buf *headers);
+    /* The four of listing; NULL where the provider's API cannot. */
+    int (*list)(const struct settings_source *, const struct shop_walk *, const char *cursor,
+                struct shop_fetch *);
+    enum shop_answer_verdict (*read_listing)(const struct settings_source *,
+                                             const struct shop_walk *, const char *cursor,
+                                             const struct shop_answer *, struct shop_listing *,
+                                             struct buf *detail);
+    int (*webhook)(const struct settings_source *, struct shop_fetch *);
+    enum shop_answer_verdict (*read_webhook)(const struct settings_source *, const char *address,
+                                             const struct shop_answer *, enum shop_webhook *,
+                                             struct buf *detail);
 };
 extern const struct shop_adapter shop_woocommerce, shop_shopify, shop_standard, shop_stripe,
     shop_paddle, shop_lemonsqueezy, shop_gumroad, shop_fastspring;
