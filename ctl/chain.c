@@ -198,7 +198,9 @@ static enum exit_code snapshot_tell(struct ctl *ctl, const struct evidence *evid
     buf_free(&digest);
     page_time(link, "snapshot_time", "snapshot's time", winner->facts.time);
     page_text(link, "snapshot_from", "told by",
-              winner->facts.from_api ? "the shop's API" : "a signed delivery");
+              winner->facts.from_api                       ? "the shop's API"
+              : origin != NULL && origin->delivery_id == 0 ? "an import"
+                                                           : "a signed delivery");
     page_time(link, "recorded_at", "recorded", origin == NULL ? TIME_NONE : origin->recorded_at);
     if (origin == NULL || origin->delivery_id == 0)
         return EXIT_DONE;

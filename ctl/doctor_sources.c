@@ -11,6 +11,7 @@
 #include "shops/shop.h"
 
 #define OLD_DELIVERY (7 * TIME_DAY)
+#define OLD_RESYNC (2 * TIME_DAY)
 #define PENDING_OLD (5 * TIME_MINUTE)
 
 /* What a set-aside reason asks of the operator. */
@@ -94,6 +95,37 @@ static void delivery_note(struct doctor *doctor, uint32_t source_id, const char 
     db_rows_free(rows);
 }
 
+/* When everything that the shop knows was last read, and what was wrong with the shop then. */
+static void resync_note(struct doctor *doctor, uint32_t source_id, const char *about)
+{
+    char time[TIME_TEXT];
+    struct db_rows *rows;
+    int64_t last = TIME_NONE;
+    size_t len;
+
+    if (query_resync(doctor->ctl->db, source_id, &rows) != DB_OK)
+        return;
+    if (db_rows_next(rows)) {
+        last = db_time_of(rows, 0);
+        if (!db_is_null(rows, 1))
+            doctor_note(doctor, FINDING_ERROR, about,
+                        "mend it at the shop, then run purchase-worker resync",
+                        "the last resync: %s", db_bytes(rows, 1, &len));
+    }
+    db_rows_free(rows);
+    if (last == TIME_NONE) {
+        doctor_note(doctor, FINDING_WARN, about, "run purchase-worker resync, from a timer",
+                    "no resync ever succeeded: orders whose webhooks were lost are not known");
+        return;
+    }
+    clock_format(last - last % TIME_SECOND, time);
+    if (doctor->ctl->now - last > OLD_RESYNC)
+        doctor_note(doctor, FINDING_WARN, about, "does the timer of purchase-worker resync run?",
+                    "the last resync succeeded %s", time);
+    else
+        doctor_note(doctor, FINDING_OK, about, NULL, "the last resync succeeded %s", time);
+}
+
 /* What the worker could not use, by reason: never lost, but somebody must look. */
 static void set_aside_note(struct doctor *doctor)
 {
@@ -151,6 +183,8 @@ void doctor_sources(struct doctor *doctor)
         settings_note(doctor, source, about);
         if (doctor->stored)
             delivery_note(doctor, source_map_id(doctor->ctl->sources, source->name), about);
+        if (doctor->stored && shop_can_list(source))
+            resync_note(doctor, source_map_id(doctor->ctl->sources, source->name), about);
     }
     if (doctor->stored) {
         set_aside_note(doctor);

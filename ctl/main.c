@@ -37,6 +37,9 @@ static const struct verb verbs[] = {
     {"revoke", NULL, "GRANT", 1, 1, "|--why|", NEEDS_STORE, revoke_run},
     {"link", NULL, "ID EMAIL|-", 2, 2, "|--why|--take|", NEEDS_STORE, link_run},
     {"unlink", NULL, "EMAIL|-", 1, 1, "|--why|", NEEDS_STORE, unlink_run},
+    {"import", "orders", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_orders_run},
+    {"import", "links", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_links_run},
+    {"import", "grants", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_grants_run},
     {"rebuild", NULL, "", 0, 0, "|--check|", NEEDS_STORE, rebuild_run},
     {"trigger", NULL, "SOURCE EVENT", 2, 2, "|--email|--product|--order|", NEEDS_STORE,
      trigger_run},
@@ -44,7 +47,7 @@ static const struct verb verbs[] = {
 
 static const struct option_spec specs[] = {
     {"--json", NULL, "answer in JSON", NULL},
-    {"--dry-run", NULL, "catalog: show what would change, change nothing", NULL},
+    {"--dry-run", NULL, "catalog, import: show what would change, change nothing", NULL},
     {"--max-revoke", "PERCENT",
      "catalog: share of the entitled buyers that may lose a key (5 unless told)", NULL},
     {"--state", "STATE", "deliveries list: pending, leased, done or set_aside", NULL},
@@ -70,8 +73,8 @@ static void usage_write(struct buf *out)
         buf_printf(out, "  %s%s%s %s\n", verb->noun, verb->word == NULL ? "" : " ",
                    verb->word == NULL ? "" : verb->word, verb->arguments);
     }
-    buf_puts(out, "\nA lone - reads an address from standard input, so that no list of processes "
-                  "shows it.\n"
+    buf_puts(out, "\nA lone - reads an address (import: the file) from standard input, so that no "
+                  "list of processes shows it.\n"
                   "Exit: 0 done, 1 failed, 2 bad usage, 78 bad configuration.\n");
 }
 

@@ -70,13 +70,13 @@ static void cell_amount(struct table *table, int64_t micros)
                     text));
 }
 
-/* "delivery 12", or "the shop's API". */
+/* "delivery 12", "the shop's API", or what an operator brought in. */
 static void cell_origin(struct table *table, uint64_t delivery_id, bool from_api)
 {
     char text[64];
 
     if (delivery_id == 0) {
-        table_text(table, from_api ? "the shop's API" : NULL);
+        table_text(table, from_api ? "the shop's API" : "an import");
         return;
     }
     snprintf(text, sizeof(text), "delivery %llu%s", (unsigned long long)delivery_id,

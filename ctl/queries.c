@@ -265,6 +265,29 @@ enum db_result query_order_audit(struct db *db, uint32_t source_id, const char *
                           source_id, order_id, rows);
 }
 
+enum db_result query_snapshot_known(struct db *db, uint32_t source_id, const char *order_id,
+                                    const unsigned char digest[DIGEST_LEN], bool *known)
+{
+    const struct db_value bytes = DB_VALUE_BYTES(digest, DIGEST_LEN);
+    const struct db_value values[] = {DB_VALUE_INT(source_id), db_text(order_id), bytes,
+                                      DB_VALUE_INT(source_id), db_text(order_id), bytes};
+    struct db_rows *rows;
+    /* Two look-ups by key: a list of ids from a subquery would walk all orders of the source. */
+    enum db_result result =
+        db_query(db,
+                 "SELECT 1 FROM order_snapshot WHERE source_id = ? AND order_id = ? AND digest = ?"
+                 " UNION ALL SELECT 1 FROM order_alias a JOIN order_snapshot s"
+                 " ON s.source_id = a.source_id AND s.order_id = a.order_id"
+                 " WHERE a.source_id = ? AND a.alias = ? AND s.digest = ?",
+                 values, COUNT(values), &rows);
+
+    if (result != DB_OK)
+        return result;
+    *known = db_rows_next(rows);
+    db_rows_free(rows);
+    return DB_OK;
+}
+
 enum db_result query_unmapped(struct db *db, uint32_t source_id, const char *order_id,
                               struct db_rows **rows)
 {
@@ -303,6 +326,14 @@ enum db_result query_last_delivery(struct db *db, uint32_t source_id, struct db_
                     " AND EXISTS (SELECT 1 FROM delivery WHERE source_id = ?)"
                     " ORDER BY received_at DESC LIMIT 1",
                     values, COUNT(values), rows);
+}
+
+enum db_result query_resync(struct db *db, uint32_t source_id, struct db_rows **rows)
+{
+    const struct db_value source = DB_VALUE_INT(source_id);
+
+    return db_query(db, "SELECT last_success_at, trouble FROM resync_source WHERE source_id = ?",
+                    &source, 1, rows);
 }
 
 enum db_result query_envelope(struct db *db, uint64_t delivery_id, struct db_rows **rows)

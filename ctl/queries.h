@@ -5,6 +5,7 @@
 #ifndef CTL_QUERIES_H
 #define CTL_QUERIES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -73,6 +74,10 @@ enum db_result query_order_deliveries(struct db *db, uint32_t source_id, const c
 /* at, cause, cause_id, action, line_id, entitlement_key, before_value, after_value */
 enum db_result query_order_audit(struct db *db, uint32_t source_id, const char *order_id,
                                  struct db_rows **rows) QUERY_MUST;
+/* Whether a snapshot with this digest stands among the facts of the order, or of the one that the
+ * id is an alias of. */
+enum db_result query_snapshot_known(struct db *db, uint32_t source_id, const char *order_id,
+                                    const unsigned char digest[DIGEST_LEN], bool *known) QUERY_MUST;
 /* line_id, product, variant, sku */
 enum db_result query_unmapped(struct db *db, uint32_t source_id, const char *order_id,
                               struct db_rows **rows) QUERY_MUST;
@@ -87,6 +92,8 @@ enum db_result query_set_aside(struct db *db, struct db_rows **rows) QUERY_MUST;
 /* received_at of the source's last delivery; no row if it never sent one */
 enum db_result query_last_delivery(struct db *db, uint32_t source_id,
                                    struct db_rows **rows) QUERY_MUST;
+/* last_success_at, trouble of the source's resyncs; no row: none was ever begun */
+enum db_result query_resync(struct db *db, uint32_t source_id, struct db_rows **rows) QUERY_MUST;
 /* the sealed body of a delivery */
 enum db_result query_envelope(struct db *db, uint64_t delivery_id,
                               struct db_rows **rows) QUERY_MUST;

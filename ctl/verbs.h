@@ -14,6 +14,7 @@ verb_run user_show_run, order_show_run, explain_run;
 verb_run deliveries_list_run, deliveries_show_run, deliveries_replay_run;
 verb_run rebuild_run;
 verb_run grant_run, revoke_run, link_run, unlink_run;
+verb_run import_orders_run, import_links_run, import_grants_run;
 verb_run trigger_run;
 
 #endif

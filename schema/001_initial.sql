@@ -5,12 +5,14 @@
 -- them, an envelope keeps them. Enums mirror the enums of the code, name for name and in their order.
 -- Auto-increment ids name rows; their order means nothing (Galera steps them by host).
 
+-- identity: which shop the source is of, learned from the first evidence that told it; written once.
 CREATE TABLE IF NOT EXISTS source (
     id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
     name VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     provider VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
     created_at BIGINT NOT NULL,
     retired_at BIGINT NULL,
+    identity VARBINARY(255) NULL,
     UNIQUE KEY source_name (name)
 ) ENGINE=InnoDB;
 
@@ -47,7 +49,7 @@ CREATE TABLE IF NOT EXISTS delivery (
 ) ENGINE=InnoDB;
 
 -- One row an order: the lock of its merge, and what the merge made of it. A refund may come first: then
--- there is a row and no snapshot.
+-- there is a row and no snapshot. order_key is the digest of the first key that the order was told with.
 CREATE TABLE IF NOT EXISTS shop_order (
     source_id INT UNSIGNED NOT NULL,
     order_id VARBINARY(128) NOT NULL,
@@ -61,6 +63,7 @@ CREATE TABLE IF NOT EXISTS shop_order (
     reread_due_at BIGINT NULL,
     reread_attempts INT UNSIGNED NOT NULL DEFAULT 0,
     reread_delivery BIGINT UNSIGNED NULL,
+    order_key BINARY(32) NULL,
     PRIMARY KEY (source_id, order_id),
     KEY shop_order_redo (catalogue_version),
     KEY shop_order_reread (reread_due_at),
@@ -82,6 +85,7 @@ CREATE TABLE IF NOT EXISTS order_snapshot (
     lines_known BOOLEAN NOT NULL DEFAULT TRUE,
     lists_refunds BOOLEAN NOT NULL DEFAULT FALSE,
     paid_at BIGINT NULL,
+    payment VARBINARY(128) NULL,
     total BIGINT NULL,
     refunded_total BIGINT NULL,
     address_state ENUM('absent','erased','real') NOT NULL DEFAULT 'absent',
@@ -131,6 +135,7 @@ CREATE TABLE IF NOT EXISTS order_refund (
     time BIGINT NOT NULL,
     state ENUM('pending','done','failed') NOT NULL,
     amount BIGINT NOT NULL DEFAULT 0,
+    payment VARBINARY(128) NULL,
     lines_known BOOLEAN NOT NULL DEFAULT FALSE,
     delivery_id BIGINT UNSIGNED NULL,
     recorded_at BIGINT NOT NULL,
@@ -257,6 +262,7 @@ CREATE TABLE IF NOT EXISTS miro_user (
 ) ENGINE=InnoDB;
 
 -- Tokens belong to an app, a user and a team. A refused one is marked, never dropped with what it linked.
+-- generation counts the pairs of tokens that the row has had: who used one may only write while it is still there.
 CREATE TABLE IF NOT EXISTS miro_token (
     client_id VARBINARY(32) NOT NULL,
     user_id VARBINARY(32) NOT NULL,
@@ -269,11 +275,13 @@ CREATE TABLE IF NOT EXISTS miro_token (
     issued_at BIGINT NOT NULL,
     refused_at BIGINT NULL,
     refresh_due_at BIGINT NULL,
+    refresh_attempts INT UNSIGNED NOT NULL DEFAULT 0,
+    generation INT UNSIGNED NOT NULL DEFAULT 1,
     lease_owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
     lease_until BIGINT NULL,
     PRIMARY KEY (client_id, user_id, team_id),
     KEY miro_token_user (user_id),
-    KEY miro_token_refresh (refresh_due_at),
+    KEY miro_token_refresh (client_id, refresh_due_at),
     KEY miro_token_state (state)
 ) ENGINE=InnoDB;
 
@@ -373,26 +381,57 @@ CREATE TABLE IF NOT EXISTS audit (
     KEY audit_user (user_id)
 ) ENGINE=InnoDB;
 
+-- A resync of one source: what it reads, how far it is, and what came of it.
 CREATE TABLE IF NOT EXISTS resync_run (
     run_id BINARY(8) NOT NULL PRIMARY KEY,
     source_id INT UNSIGNED NOT NULL,
-    state ENUM('reading','judging','applying','done','refused','failed') NOT NULL,
+    state ENUM('reading','checking','judging','applying','done','refused','abandoned') NOT NULL,
     whole BOOLEAN NOT NULL,
+    dry BOOLEAN NOT NULL,
+    moves_watermark BOOLEAN NOT NULL,
     since BIGINT NULL,
-    cursor_text VARBINARY(1024) NULL,
-    orders_read BIGINT NOT NULL DEFAULT 0,
-    changes BIGINT NOT NULL DEFAULT 0,
-    lease_owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
-    lease_until BIGINT NULL,
-    started_at BIGINT NOT NULL,
+    began_at BIGINT NOT NULL,
+    shop_time BIGINT NULL,
+    cursor_text VARBINARY(1000) NOT NULL DEFAULT '',
+    calls BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    orders_read BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    unusable BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    unanswered BIGINT UNSIGNED NOT NULL DEFAULT 0,
+    changes BIGINT UNSIGNED NOT NULL DEFAULT 0,
     finished_at BIGINT NULL,
-    KEY resync_run_source (source_id, state)
+    KEY resync_run_source (source_id, began_at)
 ) ENGINE=InnoDB;
 
-CREATE TABLE IF NOT EXISTS resync_watermark (
+-- Where a source stands: one run at a time, claimed before its shop is asked.
+CREATE TABLE IF NOT EXISTS resync_source (
     source_id INT UNSIGNED NOT NULL PRIMARY KEY,
-    watermark BIGINT NOT NULL,
-    last_success_at BIGINT NOT NULL
+    run_id BINARY(8) NULL,
+    lease_owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
+    lease_until BIGINT NULL,
+    watermark BIGINT NULL,
+    last_success_at BIGINT NULL,
+    trouble VARCHAR(255) NULL,
+    checked_at BIGINT NULL
+) ENGINE=InnoDB;
+
+-- What a run has read and not applied yet: the facts of one order, sealed.
+CREATE TABLE IF NOT EXISTS resync_staged (
+    run_id BINARY(8) NOT NULL,
+    order_id VARBINARY(128) NOT NULL,
+    seq BIGINT UNSIGNED NOT NULL,
+    sealed MEDIUMBLOB NOT NULL,
+    PRIMARY KEY (run_id, order_id, seq)
+) ENGINE=InnoDB;
+
+-- What a run would take from whom (-1), and give (1).
+CREATE TABLE IF NOT EXISTS resync_judged (
+    run_id BINARY(8) NOT NULL,
+    subject BINARY(32) NOT NULL,
+    entitlement_key VARBINARY(64) NOT NULL,
+    order_id VARBINARY(128) NOT NULL,
+    line_id VARBINARY(128) NOT NULL,
+    weight TINYINT NOT NULL,
+    PRIMARY KEY (run_id, subject, entitlement_key, order_id, line_id)
 ) ENGINE=InnoDB;
 
 -- People who were erased: a late webhook must not bring them back.

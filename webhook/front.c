@@ -16,12 +16,18 @@ static void front_refused(int status, const char *rule, const char *peer, void *
     log_info("http", "refused", LOG_I("status", status), LOG_S("rule", rule), LOG_S("peer", peer));
 }
 
+const char *front_internal_listen(const struct front *front)
+{
+    return front->internal_listen ? front->internal_listen
+                                  : front->settings->server.internal_listen;
+}
+
 /* Begins listening on both addresses; the internal one first, so that a probe sees the start. */
 static int front_listen(struct front *front, struct buf *error)
 {
     const struct settings_server *server = &front->settings->server;
     struct http_server_options internal = {
-        .listen = server->internal_listen,
+        .listen = front_internal_listen(front),
         .check_host = true,
         .max_body = 0,
         .max_connections = 64,
@@ -31,6 +37,7 @@ static int front_listen(struct front *front, struct buf *error)
     };
     struct http_server_options public = {
         .listen = server->listen,
+        .reuse_port = front->internal_listen != NULL,
         .max_body = (uint64_t)server->max_body,
         .max_connections = LIMIT_HTTP_CONNECTIONS,
         .handler = routes_public,
@@ -45,9 +52,10 @@ static int front_listen(struct front *front, struct buf *error)
 }
 
 int front_start(struct front *front, struct loop *loop, struct settings *settings,
-                struct buf *error)
+                const char *internal_listen, struct buf *error)
 {
     memset(front, 0, sizeof(*front));
+    front->internal_listen = internal_listen;
     front->loop = loop;
     front->settings = settings_ref(settings);
     front->metrics = metrics_new();

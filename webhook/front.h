@@ -26,6 +26,7 @@ struct front {
     struct engine *engine;     /* NULL until the database was reached for the first time */
     struct http_client *client;
     struct http_server *public_server, *internal_server;
+    const char *internal_listen; /* of this instance alone; NULL: the settings say */
     struct metrics *metrics;
     struct known_keys *keys;
     struct probe *probe;
@@ -37,9 +38,11 @@ struct front {
 };
 
 /* Listens on both addresses; 0, or -1 with a sentence in `error`. Takes a reference to `settings`.
+ * With an `internal_listen` of its own it is one of several instances, which share the public port.
  */
 int front_start(struct front *front, struct loop *loop, struct settings *settings,
-                struct buf *error) __attribute__((warn_unused_result));
+                const char *internal_listen, struct buf *error) __attribute__((warn_unused_result));
+const char *front_internal_listen(const struct front *front);
 /* Puts an opened engine, and the settings it was opened with, in force. */
 void front_adopt(struct front *front, struct engine *engine);
 /* Stops accepting, ends the waits, and lets what is under way finish. */

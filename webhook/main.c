@@ -22,7 +22,8 @@ static const char usage[] =
     "Usage: purchase-webhook [--config FILE]\n\n"
     "Receives shop webhooks, Miro OAuth callbacks and the plugin's entitlement checks.\n"
     "SIGTERM drains and stops, a second one stops at once; SIGHUP reads the configuration,\n"
-    "the secrets and the keyring again, and keeps the old ones if the new are not good.";
+    "the secrets and the keyring again, and keeps the old ones if the new are not good.\n"
+    "Several instances share the public port if each has an internal listener of its own.";
 
 enum program_state {
     PROGRAM_REOPENING, /* listens and answers 503: the database was not reached yet */
@@ -34,7 +35,7 @@ struct program {
     enum program_state state;
     struct loop *loop;
     struct front front;
-    const char *config;
+    const char *config, *internal_listen;
     struct opening *opening; /* of a reload, or of another try to reach the database */
     bool reloading;          /* `opening` is a reload's */
     bool reload_again;       /* another SIGHUP came meanwhile */
@@ -178,7 +179,8 @@ static void program_announce(const struct program *program)
     const struct settings_server *server = &program->front.settings->server;
     struct buf public = {0}, internal = {0};
     program_address(server->listen, program->front.public_server, &public);
-    program_address(server->internal_listen, program->front.internal_server, &internal);
+    program_address(front_internal_listen(&program->front), program->front.internal_server,
+                    &internal);
     log_info("webhook", "listening", LOG_S("public", public.data), LOG_S("internal", internal.data),
              LOG_S("version", PURCHASE_SYNC_VERSION));
     buf_free(&public);
@@ -193,7 +195,8 @@ static void program_serve(struct program *program, struct settings *settings, st
     struct buf error = {0};
     program->loop = loop_new();
     program->timer = loop_timer_new(program->loop, program_tick, program);
-    if (front_start(&program->front, program->loop, settings, &error) != 0) {
+    if (front_start(&program->front, program->loop, settings, program->internal_listen, &error) !=
+        0) {
         fprintf(stderr, "purchase-webhook: %s\n", error.data);
         program->code = EXIT_FAILED;
         engine_free(engine);
@@ -223,13 +226,16 @@ out:
 }
 
 /* Reads, opens, serves; what is wrong before that is for the person who started it. */
-static enum exit_code program_run(const char *config)
+static enum exit_code program_run(const char *config, const char *internal_listen)
 {
     static const enum exit_code codes[] = {
         [ENGINE_UNFIT] = EXIT_FAILED,
         [ENGINE_REFUSED] = EXIT_CONFIG,
     };
-    struct program program = {.state = PROGRAM_REOPENING, .config = config, .code = EXIT_DONE};
+    struct program program = {.state = PROGRAM_REOPENING,
+                              .config = config,
+                              .internal_listen = internal_listen,
+                              .code = EXIT_DONE};
     struct buf why = {0};
     struct engine *engine = NULL;
     struct settings *settings = settings_load(config, &why);
@@ -254,7 +260,10 @@ out:
 
 int main(int argc, char **argv)
 {
-    static const struct option_spec specs[] = {{0}};
+    static const struct option_spec specs[] = {
+        {"--internal-listen", "HOST:PORT",
+         "in place of the configuration's: for one of several instances on one port", NULL},
+        {0}};
     struct options options;
     enum exit_code code;
 
@@ -266,7 +275,7 @@ int main(int argc, char **argv)
     }
     program_harden();
     db_library_begin();
-    code = program_run(options.config);
+    code = program_run(options.config, options_value(&options, "--internal-listen"));
     db_library_end();
     options_free(&options);
     return (int)code;

@@ -11,6 +11,12 @@
 #include "store/catalogue_store.h"
 #include "store/health.h"
 
+bool news_tell(const struct fact_order *order)
+{
+    return order->snapshot != NULL || order->subscription != NULL || order->refund_count > 0 ||
+           order->dispute_count > 0 || order->alias_count > 0;
+}
+
 void news_add(struct news_list *list, uint32_t source_id, const struct facts *facts,
               uint64_t delivery_id)
 {
@@ -18,9 +24,8 @@ void news_add(struct news_list *list, uint32_t source_id, const struct facts *fa
         struct order_news *news;
         const struct fact_order *order = &facts->orders[i];
 
-        if (order->snapshot == NULL && order->subscription == NULL && order->refund_count == 0 &&
-            order->dispute_count == 0 && order->alias_count == 0)
-            continue; /* a bare hint says nothing of its own */
+        if (!news_tell(order))
+            continue;
         list->items = xreallocarray(list->items, list->count + 1, sizeof(*list->items));
         news = &list->items[list->count++];
         memset(news, 0, sizeof(*news));
@@ -31,6 +36,16 @@ void news_add(struct news_list *list, uint32_t source_id, const struct facts *fa
         news->delivery_id = delivery_id;
         snprintf(news->cause_id, sizeof(news->cause_id), "%llu", (unsigned long long)delivery_id);
     }
+}
+
+void news_add_answer(struct news_list *list, uint32_t source_id, const struct facts *facts,
+                     uint64_t delivery_id)
+{
+    size_t before = list->count;
+
+    news_add(list, source_id, facts, delivery_id);
+    for (size_t i = before; i < list->count; i++)
+        list->items[i].answered = true;
 }
 
 void news_free(struct news_list *list)
@@ -60,10 +75,33 @@ struct apply_work {
     struct worker *worker;
     struct news_list *news;
     bool schedule;
-    const struct inbox_outcome *outcomes;
+    const struct inbox_outcome *planned; /* what the deliveries come to, unless news are refused */
+    struct inbox_outcome *outcomes;
     size_t outcome_count;
     int64_t now;
+    const struct apply_extra *extra; /* or NULL */
 };
+
+/* A delivery that is of another shop, or was answered by one, waits for a person. */
+static void settle_outcomes(const struct apply_work *work)
+{
+    for (size_t i = 0; i < work->outcome_count; i++) {
+        struct inbox_outcome *outcome = &work->outcomes[i];
+
+        *outcome = work->planned[i];
+        for (size_t n = 0; n < work->news->count; n++) {
+            const struct order_news *news = &work->news->items[n];
+
+            if (news->refusal[0] == '\0' || news->delivery_id != outcome->id)
+                continue;
+            outcome->result = INBOX_SET_ASIDE;
+            outcome->reason =
+                news->answered ? SET_ASIDE_FETCH_FAILED : SET_ASIDE_SOURCE_MISCONFIGURED;
+            snprintf(outcome->detail, sizeof(outcome->detail), "%s", news->refusal);
+            break;
+        }
+    }
+}
 
 /* Asks for a re-read where a merge wants one, or still misses the lines of a refund, and the shop
  * can be asked. */
@@ -110,12 +148,19 @@ static enum db_result apply_body(struct db *db, void *arg)
     struct apply_work *work = arg;
     struct orders_context context = {
         .vault = work->worker->vault, .sources = work->worker->sources, .now = work->now};
+    const struct apply_extra *extra = work->extra;
     enum db_result result = worker_catalogue(work->worker);
 
     if (result != DB_OK)
         return result;
+    if (extra != NULL && extra->begin != NULL)
+        extra->begin(extra->arg);
     context.catalogue = work->worker->catalogue;
+    context.changed = extra == NULL ? NULL : extra->changed;
+    context.changed_arg = extra == NULL ? NULL : extra->arg;
     result = orders_apply(db, &context, work->news->items, work->news->count);
+    if (result == DB_OK)
+        settle_outcomes(work);
     if (result == DB_OK && work->schedule)
         result = schedule_rereads(db, work);
     if (result == DB_OK)
@@ -123,13 +168,30 @@ static enum db_result apply_body(struct db *db, void *arg)
             inbox_finish(db, work->worker->owner, work->now, work->outcomes, work->outcome_count);
     if (result == DB_OK)
         result = count_results(db, work);
+    if (result == DB_OK && extra != NULL && extra->end != NULL)
+        result = extra->end(db, extra->arg);
     return result;
 }
 
 enum db_result apply_news(struct worker *worker, struct news_list *news, bool schedule,
-                          const struct inbox_outcome *outcomes, size_t outcome_count)
+                          struct inbox_outcome *outcomes, size_t outcome_count)
 {
-    struct apply_work work = {worker, news, schedule, outcomes, outcome_count, clock_now()};
+    struct inbox_outcome *planned = xcalloc(outcome_count + 1, sizeof(*planned));
+    struct apply_work work = {worker,   news,          schedule,    planned,
+                              outcomes, outcome_count, clock_now(), NULL};
+    enum db_result result;
+
+    if (outcome_count > 0)
+        memcpy(planned, outcomes, outcome_count * sizeof(*planned));
+    result = db_transaction(worker->db, apply_body, &work);
+    free(planned);
+    return result;
+}
+
+enum db_result apply_with(struct worker *worker, struct news_list *news,
+                          const struct apply_extra *extra)
+{
+    struct apply_work work = {worker, news, true, NULL, NULL, 0, clock_now(), extra};
 
     return db_transaction(worker->db, apply_body, &work);
 }

@@ -257,10 +257,12 @@ static enum db_result apply_portion(struct worker *worker, const struct portion 
             const struct job *job = answers->jobs[i];
 
             if (portion_has(portion, job))
-                news_add(&news, job->item.source_id, &answers->tasks[i].facts, job->item.id);
+                news_add_answer(&news, job->item.source_id, &answers->tasks[i].facts, job->item.id);
         }
     }
     result = apply_news(worker, &news, true, outcomes, portion->count);
+    for (size_t i = 0; result == DB_OK && i < portion->count; i++)
+        portion->jobs[i]->outcome = outcomes[i];
     news_free(&news);
     free(outcomes);
     return result;

@@ -67,6 +67,7 @@ static void task_answered(const struct http_answer *answer, void *arg)
                                .status = answer->status,
                                .content_type = answer->content_type,
                                .date = answer->date,
+                               .link = answer->link,
                                .body = answer->body,
                                .len = answer->len};
 
@@ -79,12 +80,15 @@ static void task_answered(const struct http_answer *answer, void *arg)
     } else {
         if (read.date == TIME_NONE)
             read.date = clock_now();
-        task->verdict = shop_read_answer(task->source, &task->fetch, &read, &task->facts, &detail);
+        task->verdict = task->read != NULL ? task->read(task, &read, &detail)
+                                           : shop_read_answer(task->source, &task->fetch, &read,
+                                                              &task->facts, &detail);
         if (task->verdict != SHOP_ANSWER_READ)
             task_failed(task, task->verdict, detail.data == NULL ? "" : detail.data);
     }
     log_info("fetch", "answered", LOG_S("source", task->source->name),
-             LOG_S("order", task->fetch.order_id), LOG_I("status", answer->status),
+             LOG_S("order", task->fetch.order_id == NULL ? "" : task->fetch.order_id),
+             LOG_I("status", answer->status),
              LOG_S("outcome", task->verdict == SHOP_ANSWER_READ    ? "read"
                               : task->verdict == SHOP_ANSWER_LATER ? "later"
                                                                    : "refused"));
@@ -105,7 +109,9 @@ static void task_send(struct worker *worker, struct fetch_task *task, size_t *le
                              .basic_auth = task->fetch.basic_auth,
                              .body = body,
                              .body_len = body == NULL ? 0 : strlen(body),
-                             .deadline_us = CALL_DEADLINE};
+                             .max_answer = task->max_answer,
+                             .deadline_us =
+                                 task->deadline_us != 0 ? task->deadline_us : CALL_DEADLINE};
 
     if (body != NULL)
         headers[1 + (task->fetch.header != NULL) + (task->fetch.header2 != NULL)] =

@@ -12,12 +12,21 @@
 #include "shops/shop.h"
 #include "worker.h"
 
+struct fetch_task;
+typedef enum shop_answer_verdict fetch_reader(struct fetch_task *task,
+                                              const struct shop_answer *answer, struct buf *detail);
+
 struct fetch_task {
     struct worker *worker; /* fetch_start()'s, as are these two: */
     size_t *left;
     int64_t began;
     const struct settings_source *source;
     struct shop_fetch fetch;
+    /* Reads the answer; NULL: shop_read_answer() does, into `facts`. */
+    fetch_reader *read;
+    void *arg;           /* the reader's own */
+    int64_t deadline_us; /* 0: the usual one, for calls that a batch waits for */
+    size_t max_answer;   /* 0: the usual one */
     /* out: */
     enum shop_answer_verdict verdict;
     struct facts facts;     /* SHOP_ANSWER_READ */

@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "db/migrate.h"
+#include "resync.h"
 #include "shops/shop.h"
 #include "store/inbox.h"
 #include "store/keys.h"
@@ -29,12 +30,23 @@
 
 static const char usage[] =
     "usage: purchase-worker run [--once] [--config FILE]\n"
+    "       purchase-worker resync [--source S] [--since T] [--full] [--dry-run]\n"
+    "                              [--max-revoke PERCENT] [--config FILE]\n"
     "\n"
-    "Drains the inbox: reads deliveries, fetches what they lack, merges them into orders, and writes\n"
-    "who may use what. Any number of workers may run, on any hosts.\n";
+    "run      Drains the inbox: reads deliveries, fetches what they lack, merges them into orders,\n"
+    "         and writes who may use what. Any number of workers may run, on any hosts.\n"
+    "resync   Reads what changed at the shops since the last success (the first time: every order),\n"
+    "         and every Miro user whose tokens or address are due. One line a change, and a summary.\n"
+    "         Goes on where the last one was interrupted; for cron or a timer.\n";
 
 static const struct option_spec option_specs[] = {
-    {"--once", NULL, "end when nothing is due", NULL},
+    {"--once", NULL, "run: end when nothing is due", NULL},
+    {"--source", "S", "resync: this source alone, and no people", NULL},
+    {"--since", "T", "resync: what changed since 2026-11-01, 2026-11-01T08:00:00Z, 36h, 7d", NULL},
+    {"--full", NULL, "resync: every order, from the objects themselves", NULL},
+    {"--dry-run", NULL, "resync: say what would change, and change nothing", NULL},
+    {"--max-revoke", "PERCENT",
+     "resync: apply nothing if more of a shop's entitled buyers would lose a key", "5"},
     {NULL, NULL, NULL, NULL},
 };
 
@@ -195,6 +207,7 @@ static void reload(struct worker *worker)
     worker->vault = fresh.vault;
     worker->sources = fresh.sources;
     memset(worker->api, 0, sizeof(worker->api));
+    memset(worker->miro, 0, sizeof(worker->miro));
     log_info("worker", "reloaded");
 }
 
@@ -203,7 +216,7 @@ static void reload(struct worker *worker)
 static enum db_result run_round(struct worker *worker, struct round *round)
 {
     static enum db_result (*const parts[])(struct worker *, struct round *) = {
-        drain_round, reread_round, redo_round, profile_round};
+        drain_round, reread_round, redo_round, token_round, profile_round};
     enum db_result result = DB_OK;
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && result == DB_OK; i++) {
@@ -295,15 +308,18 @@ static int attach_wait(struct worker *worker, bool once)
     return -1;
 }
 
-static int run(struct worker *worker, bool once)
+/* Attaches to the database; then the verb's own work. */
+static int run(struct worker *worker, bool once, const struct resync_options *resync)
 {
     int code;
 
     loop_signal(worker->loop, SIGTERM, on_stop, worker);
     loop_signal(worker->loop, SIGINT, on_stop, worker);
     loop_signal(worker->loop, SIGHUP, on_reload, worker);
-    if (attach_wait(worker, once) != 0)
+    if (attach_wait(worker, once || resync != NULL) != 0)
         return worker->stopping ? EXIT_DONE : EXIT_FAILED;
+    if (resync != NULL)
+        return resync_command(worker, resync);
     log_info("worker", "started", LOG_S("owner", worker->owner),
              LOG_I("sources", worker->settings->source_count));
     code = work(worker, once);
@@ -322,25 +338,17 @@ static void worker_free(struct worker *worker)
     settings_unref(worker->settings);
 }
 
-int main(int argc, char **argv)
+/* Everything between the command line and the exit code. */
+static int with_worker(const struct options *options, const struct resync_options *resync)
 {
     struct worker worker = {0};
-    struct options options;
     struct buf errors = {0};
     int code;
 
-    options_parse(argc, argv, usage, option_specs, &options);
-    if (options.argument_count != 1 || strcmp(options.arguments[0], "run") != 0) {
-        fputs(usage, stderr);
-        options_free(&options);
-        return EXIT_USAGE;
-    }
-    harden();
-    worker.settings = load_settings(options.config, &worker.vault, &errors);
+    worker.settings = load_settings(options->config, &worker.vault, &errors);
     if (worker.settings == NULL) {
         fputs(errors.data == NULL ? "" : errors.data, stderr);
         buf_free(&errors);
-        options_free(&options);
         return EXIT_CONFIG;
     }
     db_library_begin();
@@ -348,9 +356,48 @@ int main(int argc, char **argv)
     worker.db = connect_new(worker.settings);
     worker.loop = loop_new();
     worker.client = http_client_new(worker.loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
-    code = run(&worker, options_flag(&options, "--once"));
+    code = run(&worker, options_flag(options, "--once"), resync);
     worker_free(&worker);
     db_library_end();
+    return code;
+}
+
+/* The verb, with its own options and no other's. */
+static int verb_read(const struct options *options, bool *resync, struct resync_options *out)
+{
+    static const char *const resync_only[] = {"--source", "--since", "--full", "--dry-run"};
+    const char *verb = options->argument_count == 1 ? options->arguments[0] : "";
+
+    *resync = strcmp(verb, "resync") == 0;
+    if (!*resync && strcmp(verb, "run") != 0) {
+        fputs(usage, stderr);
+        return -1;
+    }
+    if (*resync && options_flag(options, "--once")) {
+        fprintf(stderr, "purchase-worker: --once goes with run\n");
+        return -1;
+    }
+    for (size_t i = 0; !*resync && i < sizeof(resync_only) / sizeof(resync_only[0]); i++) {
+        if (options_flag(options, resync_only[i])) {
+            fprintf(stderr, "purchase-worker: %s goes with resync\n", resync_only[i]);
+            return -1;
+        }
+    }
+    return resync_options_read(options, out);
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    struct resync_options resync_options;
+    bool resync;
+    int code = EXIT_USAGE;
+
+    options_parse(argc, argv, usage, option_specs, &options);
+    if (verb_read(&options, &resync, &resync_options) == 0) {
+        harden();
+        code = with_worker(&options, resync ? &resync_options : NULL);
+    }
     options_free(&options);
     return code;
 }

@@ -43,10 +43,13 @@ static void plan_more(struct reread *reread)
 {
     for (size_t i = 0; i < reread->count; i++) {
         const struct fetch_task *task = &reread->tasks[i];
-        const struct fact_order *order = &task->facts.orders[0];
+        const struct fact_order *order;
 
         if (task->source == NULL || task->verdict != SHOP_ANSWER_READ ||
-            task->facts.order_count == 0 || order->need_count == 0)
+            task->facts.order_count == 0)
+            continue;
+        order = &task->facts.orders[0];
+        if (order->need_count == 0)
             continue;
         if (shop_fetch_for(task->source, order->id, &order->needs[0], &reread->more[i].fetch) == 0)
             reread->more[i].source = task->source;
@@ -81,10 +84,10 @@ static enum db_result reread_apply(struct worker *worker, const struct reread *r
     enum db_result result = DB_OK;
     bool unsettled = false;
 
-    news_add(&news, reread->orders[i].source_id, &reread->tasks[i].facts,
-             reread->orders[i].delivery_id);
-    news_add(&news, reread->orders[i].source_id, &reread->more[i].facts,
-             reread->orders[i].delivery_id);
+    news_add_answer(&news, reread->orders[i].source_id, &reread->tasks[i].facts,
+                    reread->orders[i].delivery_id);
+    news_add_answer(&news, reread->orders[i].source_id, &reread->more[i].facts,
+                    reread->orders[i].delivery_id);
     if (news.count > 0) {
         result = apply_news(worker, &news, false, NULL, 0);
         unsettled =

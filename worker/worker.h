@@ -32,9 +32,14 @@ struct worker {
         unsigned under_way; /* calls */
         bool slow;          /* so was the last call that ended */
     } api[LIMIT_SOURCES];   /* of each source */
-    unsigned waits;         /* that drain_round() was called from, one within the other */
-    bool stopping;          /* SIGTERM: finish what is leased, lease no more */
-    bool reload;            /* SIGHUP */
+    struct {
+        int64_t until;       /* no token is to be refreshed before (monotonic) */
+        unsigned failures;   /* refreshes that failed for all of its tokens, in a row */
+        bool proven;         /* its client secret was accepted since */
+    } miro[LIMIT_MIRO_APPS]; /* of each app */
+    unsigned waits;          /* that drain_round() was called from, one within the other */
+    bool stopping;           /* SIGTERM: finish what is leased, lease no more */
+    bool reload;             /* SIGHUP */
 };
 
 /* What one round of a part did: `done` counts, `more` says there may be more at once. */
@@ -50,7 +55,24 @@ enum db_result reread_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
 enum db_result redo_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
+enum db_result token_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
 enum db_result profile_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+
+/* What became of Miro's users in one resync. `line` (or NULL) gets a sentence for each change; none
+ * holds an address or a token. */
+struct people_report {
+    size_t tokens_due, profiles_due; /* at its start */
+    size_t tokens_refreshed, tokens_refused, tokens_put_off;
+    size_t profiles_read, profiles_put_off;
+    size_t addresses_linked, addresses_contested;
+    void (*line)(void *arg, const char *text);
+    void *arg;
+};
+/* Refreshes every token and reads every profile that is due when it begins, few at a time. With
+ * `dry_run` it only counts them. Sets the counts anew. */
+enum db_result people_resync(struct worker *worker, bool dry_run, struct people_report *report)
     __attribute__((warn_unused_result));
 
 /*

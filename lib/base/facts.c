@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 const char *set_aside_name(enum set_aside reason)
@@ -56,6 +57,7 @@ void fact_snapshot_free(struct fact_snapshot *snapshot)
     free(snapshot->refunds);
     free_wiped(snapshot->address);
     free(snapshot->reference);
+    free(snapshot->payment);
     free(snapshot);
 }
 
@@ -64,6 +66,7 @@ static void free_order(struct fact_order *order)
     fact_snapshot_free(order->snapshot);
     for (size_t i = 0; i < order->refund_count; i++) {
         free(order->refunds[i].id);
+        free(order->refunds[i].payment);
         free_refund_lines(order->refunds[i].lines, order->refunds[i].line_count);
     }
     for (size_t i = 0; i < order->dispute_count; i++)
@@ -77,6 +80,8 @@ static void free_order(struct fact_order *order)
     free(order->subscription);
     free(order->refunds);
     free(order->disputes);
+    free(order->identity);
+    free(order->key);
     free(order->id);
 }
 
@@ -171,6 +176,16 @@ void fact_add_alias(struct fact_order *order, const char *alias)
         return;
     order->aliases = grow(order->aliases, order->alias_count, sizeof(*order->aliases));
     order->aliases[order->alias_count++] = xstrdup(alias);
+}
+
+void facts_set_identity(struct facts *facts, const char *identity)
+{
+    if (identity == NULL || identity[0] == '\0' || strlen(identity) > LIMIT_IDENTITY)
+        return;
+    for (size_t i = 0; i < facts->order_count; i++) {
+        if (facts->orders[i].identity == NULL)
+            facts->orders[i].identity = xstrdup(identity);
+    }
 }
 
 void fact_add_need(struct fact_order *order, enum fact_need_kind kind, const char *object,

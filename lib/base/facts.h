@@ -54,6 +54,7 @@ struct fact_refund {
     int64_t time; /* of the refund, or of the evidence where it has none */
     enum refund_state state;
     int64_t amount;
+    char *payment;    /* which payment it gives back, or NULL: not told */
     bool lines_known; /* `lines` is the whole truth about what was given back (maybe nothing) */
     /*
      * The evidence tells what the refund gave back, not whether it stands: WooCommerce's refunds
@@ -89,6 +90,7 @@ struct fact_snapshot {
     bool disputed;    /* a shop that tells disputes as a state of the order, not by themselves */
     bool lines_known; /* false: only the status is news (an order that is gone); lines stay */
     int64_t paid_at;  /* TIME_NONE if not told */
+    char *payment;    /* which payment `total` and the refunds are of, or NULL: not told */
     int64_t total;    /* -1 if not told */
     int64_t refunded_total; /* cumulative, where the shop says so; else -1 */
     enum address_state address_state;
@@ -149,6 +151,13 @@ struct fact_need {
  */
 struct fact_order {
     char *id;
+    /*
+     * Which shop it is of, as the evidence itself tells it: a host and path, an account; NULL: not
+     * told. A source is of one shop, whoever else holds its secret.
+     */
+    char *identity;
+    /* What no other order of this number has (WooCommerce's order_key); NULL: not told. */
+    char *key;
     /* Other ids under which evidence may speak of this order: the payment of a checkout session,
      * the order or transaction that began a subscription or renewed it. What is known under them
      * becomes this order's. */
@@ -202,6 +211,8 @@ struct fact_refund *fact_add_refund(struct fact_order *order);
 struct fact_dispute *fact_add_dispute(struct fact_order *order);
 struct fact_subscription *fact_order_subscription(struct fact_order *order); /* as above */
 void fact_add_alias(struct fact_order *order, const char *alias);
+/* Sets the identity of all orders that tell none; NULL, or one that is too long, sets nothing. */
+void facts_set_identity(struct facts *facts, const char *identity);
 /* `object` may be NULL. The same need twice is one. */
 void fact_add_need(struct fact_order *order, enum fact_need_kind kind, const char *object,
                    bool essential);

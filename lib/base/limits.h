@@ -67,9 +67,12 @@
 
 /* Orders. */
 #define LIMIT_ORDER_ID 128 /* bytes of a shop's order, line, refund, dispute id */
+#define LIMIT_IDENTITY 255 /* bytes of what tells one shop from another */
 #define LIMIT_SELECTOR 191 /* bytes of a product, variant or sku */
 #define LIMIT_ORDER_LINES 5000
 #define LIMIT_ORDER_REFUNDS 1000
+#define LIMIT_ORDER_DISPUTES 1000
+#define LIMIT_ORDER_ALIASES 5000 /* of one order, in staged facts: a week's renewals for ages */
 #define LIMIT_JSON_DEPTH 32
 #define LIMIT_CATALOGUE_BYTES (8 << 20)
 #define LIMIT_ENTITLEMENT_KEY 64
@@ -82,6 +85,23 @@
     2 /* tried as often without an end: it may have ended the worker, and is leased alone */
 #define LIMIT_LEASE_S 60
 #define LIMIT_DELIVERY_ATTEMPTS 40 /* over a day, with pauses of up to an hour */
+#define LIMIT_TOKEN_STORE_TRIES 12 /* to store tokens whose predecessors are spent */
+
+/* Resync. */
+#define LIMIT_RESYNC_LEASE_S 120   /* a run whose process is gone is taken over after this */
+#define LIMIT_RESYNC_OVERLAP_S 600 /* read again before the watermark: shops commit late */
+#define LIMIT_RESYNC_BATCH 128     /* orders judged or applied in one transaction */
+#define LIMIT_RESYNC_TRIES 6       /* of one call, before the run is left for later */
+#define LIMIT_RESYNC_PAUSE_S 120   /* that a shop may ask for between two calls */
+#define LIMIT_RESYNC_PAGE_BYTES (32 << 20) /* an answer with a page of orders */
+#define LIMIT_RESYNC_CALL_S 60             /* a page of orders may take */
+
+/* Imports. */
+#define LIMIT_IMPORT_RECORD (2 << 20)   /* a row of a file, or a line of JSON */
+#define LIMIT_IMPORT_SPOOL (16ll << 30) /* bytes kept of standard input */
+#define LIMIT_IMPORT_BATCH 200          /* orders, links or grants in one transaction */
+#define LIMIT_IMPORT_FAULTS 50          /* bad lines that are told one by one */
+#define LIMIT_IMPORT_LISTED 1000        /* contested addresses that are listed one by one */
 
 /* Front. */
 #define LIMIT_INGEST_BYTES (256 << 20) /* deliveries that wait for the database, in all */
@@ -109,6 +129,7 @@
                                       */
 #define LIMIT_SHOP_CREDENTIALS 512   /* bytes of a user and password for a shop's API */
 #define LIMIT_LIST_CURSOR 1000       /* bytes of a cursor into a shop's list */
+#define LIMIT_LIST_STUCK 10000       /* pages of a list that come no further than those before */
 #define LIMIT_MIRO_ANSWER (64 << 10) /* a token or profile answer */
 #define LIMIT_MIRO_TOKEN 1900        /* bytes of a token: sealed, it fits its column */
 #define LIMIT_MIRO_SCOPE 512

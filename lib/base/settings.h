@@ -70,6 +70,8 @@ struct settings_source {
     struct secret_list api_keys; /* empty: none; WooCommerce: "ck_...:cs_..." in one line */
     bool live;
     int64_t replay_window; /* seconds, where the scheme signs a timestamp */
+    char **identity;       /* NULL-terminated: what its evidence may be of; NULL: learned */
+    char **unpaid_methods; /* NULL-terminated: ways to pay that are paid once it is completed */
 };
 
 struct settings_mail {

@@ -271,6 +271,28 @@ const struct setting settings_table[] = {
      .max = 86400,
      .help = "Seconds by which a signed timestamp may differ from now, where the provider signs "
              "one."},
+    {.section = "source",
+     .key = "identity",
+     .type = SETTING_WORDS,
+     .offset = SOURCE(identity),
+     .min = 1,
+     .help =
+         "Which shop this is, as its signed bodies and its API tell it; what is of another is set "
+         "aside. Without it, the first that is told is kept for good. `woocommerce`: the site's "
+         "address without the scheme, from an order's `_links` (`shop.example.com`, "
+         "`example.com/shop`); `shopify`: the host of `order_status_url`, and each of them where a "
+         "shop sells under several; `stripe`: a connected account (`acct_...`), and `own` for the "
+         "account itself. `*` takes all."},
+    {.section = "source",
+     .key = "unpaid_methods",
+     .type = SETTING_WORDS,
+     .offset = SOURCE(unpaid_methods),
+     .fallback = "cod",
+     .help =
+         "`woocommerce` only: ways to pay (`payment_method`: `cod`, `bacs`, `cheque`) whose orders "
+         "are in `processing` before any money came; they count as paid once they are `completed`. "
+         "Where the seller moves an order on when the money is there, as with `bacs` and `cheque` "
+         "by themselves, its state says enough. Empty: none."},
 
     {.section = "mail",
      .key = "smtp_url",

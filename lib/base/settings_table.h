@@ -25,6 +25,7 @@ enum setting_type {
     SETTING_PATH,    /* char *: absolute */
     SETTING_FILE,    /* char *: a path; a relative one lies beside the configuration file */
     SETTING_HOSTS,   /* char **, NULL-terminated: at least one host */
+    SETTING_WORDS,   /* char **, NULL-terminated: at least min words without blanks */
     SETTING_NUMBER,  /* int64_t: min to max */
     SETTING_BYTES,   /* int64_t: min to max, with KiB or MiB if it likes */
     SETTING_BOOL,    /* bool */

@@ -154,6 +154,9 @@ static char *list_item(const struct setting *setting, const char *word, const ch
 {
     if (setting->type == SETTING_ORIGINS)
         return url_normalise(word, URL_ORIGIN, what);
+    *what = "one of its words is too long";
+    if (setting->type == SETTING_WORDS)
+        return strlen(word) <= LIMIT_CONFIG_TEXT ? xstrdup(word) : NULL;
     *what = "one of its hosts is not understood";
     return host_is_valid(word) ? xstrdup(word) : NULL;
 }
@@ -297,6 +300,7 @@ static const struct {
     [SETTING_PATH] = {set_path, clear_text, "an absolute path"},
     [SETTING_FILE] = {set_file, clear_text, "the path of a file"},
     [SETTING_HOSTS] = {set_list, clear_list, "hosts with blanks between them"},
+    [SETTING_WORDS] = {set_list, clear_list, "words with blanks between them"},
     [SETTING_NUMBER] = {set_number, NULL, "a whole number from %min to %max"},
     [SETTING_BYTES] = {set_bytes, NULL, "bytes, from %min to %max, or so many `KiB` or `MiB`"},
     [SETTING_BOOL] = {set_bool, NULL, "`true` or `false`"},

@@ -102,6 +102,8 @@ void fact_snapshot_digest(const struct fact_snapshot *snapshot, const unsigned c
     put_number(&all, snapshot->paid_at);
     put_number(&all, snapshot->total);
     put_number(&all, snapshot->refunded_total);
+    if (snapshot->payment != NULL) /* as above */
+        put_text(&all, snapshot->payment);
     put_number(&all, snapshot->address_state);
     buf_putc(&all, address_index != NULL ? '\1' : '\0');
     if (address_index != NULL)

@@ -383,7 +383,7 @@ static enum db_result execute(struct db *db, const char *sql, const struct db_va
 enum db_result db_execute(struct db *db, const char *sql, const struct db_value *values,
                           size_t count)
 {
-    struct statement *statement;
+    struct statement *statement = NULL;
     struct fault fault;
     enum db_result result = execute(db, sql, values, count, &statement);
     if (result == DB_OK && statement_discard(statement, &fault) != 0) {
@@ -396,7 +396,7 @@ enum db_result db_execute(struct db *db, const char *sql, const struct db_value 
 enum db_result db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
                         struct db_rows **rows)
 {
-    struct statement *statement;
+    struct statement *statement = NULL;
     struct db_rows *got;
     struct fault fault;
     enum db_result result = execute(db, sql, values, count, &statement);

@@ -52,11 +52,53 @@ static const struct known_snapshot *greatest(const struct known_order *order,
     return best;
 }
 
+/* Whether it says when something was, rather than what an object was like when it was asked for. */
+static bool is_dated(const struct known_snapshot *snapshot)
+{
+    return snapshot->facts.time > 0;
+}
+
+/*
+ * Which of two snapshots tells of a subscription's first payment. Those of payments come before
+ * those that were read without a time of their own, of which the first read counts; of one time
+ * both win as snapshots do.
+ */
+static bool is_earlier(const struct known_snapshot *a, const struct known_snapshot *b)
+{
+    bool a_paid = is_dated(a) && a->facts.status == ORDER_PAID;
+    bool b_paid = is_dated(b) && b->facts.status == ORDER_PAID;
+    if (a_paid != b_paid)
+        return a_paid;
+    if (is_dated(a) != is_dated(b))
+        return !is_dated(a);
+    if (is_dated(a) && a->facts.time != b->facts.time)
+        return a->facts.time < b->facts.time;
+    if (!is_dated(a) && a->facts.read_at != b->facts.read_at)
+        return a->facts.read_at < b->facts.read_at;
+    return snapshot_wins(a, b);
+}
+
+/* Who an order is for sticks. One that is paid once is for whoever its latest word names, which may
+ * be a correction; a subscription is for whoever made its first payment. */
+static const struct known_snapshot *owning(const struct known_order *order,
+                                           bool (*fits)(const struct known_snapshot *))
+{
+    const struct known_snapshot *first = NULL;
+    if (order->subscription_count == 0)
+        return greatest(order, fits);
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct known_snapshot *one = &order->snapshots[i];
+        if (fits(one) && (!first || is_earlier(one, first)))
+            first = one;
+    }
+    return first;
+}
+
 /* A valid reference decides before any address; a snapshot without either changes nothing. */
 static struct subject merge_subject(const struct known_order *order)
 {
     struct subject subject = {.kind = SUBJECT_NONE};
-    const struct known_snapshot *owner = greatest(order, names_owner);
+    const struct known_snapshot *owner = owning(order, names_owner);
     if (owner) {
         subject.kind = SUBJECT_USER;
         subject_of_user(owner->owner_user, subject.id);
@@ -64,7 +106,7 @@ static struct subject merge_subject(const struct known_order *order)
             snprintf(subject.team, sizeof subject.team, "%s", owner->owner_team);
         return subject;
     }
-    owner = greatest(order, has_address);
+    owner = owning(order, has_address);
     if (owner) {
         subject.kind = SUBJECT_ADDRESS;
         memcpy(subject.id, owner->address_index, DIGEST_LEN);
@@ -142,6 +184,7 @@ static bool says_the_same(const struct known_snapshot *a, const struct known_sna
         facts.from_api = false;
         facts.read_at = 0;
         facts.time_flagged = false;
+        facts.payment = NULL; /* an answer may name it where the delivery did not */
         fact_snapshot_digest(&facts, both[i]->has_index ? both[i]->address_index : NULL,
                              digests[i]);
     }

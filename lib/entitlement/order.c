@@ -32,6 +32,7 @@ static void snapshot_release(struct known_snapshot *snapshot)
     free(facts->refunds);
     free(facts->address);
     free(facts->reference);
+    free(facts->payment);
     free(snapshot->owner_user);
     free(snapshot->owner_team);
 }
@@ -43,6 +44,7 @@ void known_order_free(struct known_order *order)
     free(order->snapshots);
     for (size_t i = 0; i < order->refund_count; i++) {
         free(order->refunds[i].id);
+        free(order->refunds[i].payment);
         refund_lines_free(order->refunds[i].lines, order->refunds[i].line_count);
     }
     free(order->refunds);

@@ -9,7 +9,7 @@
 #define LAST_TIME (INT64_C(253402300799) * TIME_SECOND)
 
 /* How long a renewal's webhook may be late before an active subscription counts as unpaid. */
-#define RENEWAL_MAY_BE_LATE TIME_DAY
+#define RENEWAL_LATE_DAYS 1
 
 /* What the rules that match one line add to. */
 struct draft {
@@ -57,17 +57,15 @@ static void set_subscription_term(struct contribution *contribution,
                                   const struct catalogue_rule *rule,
                                   const struct fact_subscription *subscription)
 {
-    int64_t end = subscription_end(subscription), grace = TIME_NONE;
-    contribution->ends_at = end;
+    int64_t end = subscription_end(subscription), days = rule->grace_days;
+    contribution->ends_at = end < LAST_TIME ? end : TIME_NONE;
     contribution->grace_until = TIME_NONE;
-    if (end == TIME_NONE || subscription->state > SUBSCRIPTION_PAST_DUE)
+    if (contribution->ends_at == TIME_NONE || subscription->state > SUBSCRIPTION_PAST_DUE)
         return;
-    if (rule->grace_days > 0)
-        grace = days_after(end, rule->grace_days);
-    if (subscription->state != SUBSCRIPTION_PAST_DUE &&
-        (grace == TIME_NONE || grace < end + RENEWAL_MAY_BE_LATE))
-        grace = end + RENEWAL_MAY_BE_LATE;
-    contribution->grace_until = grace;
+    if (subscription->state != SUBSCRIPTION_PAST_DUE && days < RENEWAL_LATE_DAYS)
+        days = RENEWAL_LATE_DAYS;
+    if (days > 0)
+        contribution->grace_until = days_after(end, days);
 }
 
 /* Sets when a contribution ends under one rule. */

@@ -76,6 +76,15 @@ static void view_set_lines(struct view *view, const struct fact_refund_line *lin
     *free_lines += count;
 }
 
+/* Whether a refund is of another payment than the one that the snapshot tells of. Where either does
+ * not say which it is of, it is taken for the same. */
+static bool is_elsewhere(const struct known_order *order, const struct fact_refund *refund,
+                         const struct fact_snapshot *basis)
+{
+    return order->subscription_count > 0 && refund->payment && basis->payment &&
+           strcmp(refund->payment, basis->payment) != 0;
+}
+
 static size_t count_lines(const struct known_order *order, const struct fact_snapshot *basis)
 {
     size_t count = 0;
@@ -93,6 +102,8 @@ static size_t views_collect(const struct known_order *order, const struct fact_s
     size_t count = 0;
     for (size_t i = 0; i < order->refund_count; i++) {
         const struct fact_refund *fact = &order->refunds[i];
+        if (is_elsewhere(order, fact, basis))
+            continue;
         struct view *view = &views[count++];
         *view = (struct view){.id = fact->id,
                               .evidence = fact->detail_only ? EVIDENCE_DETAIL : EVIDENCE_TOLD,

@@ -35,7 +35,11 @@ struct refund_ledger {
         torn; /* a refund of the snapshot's very second is missing from its list: either is first */
 };
 
-/* `basis` is one of the order's snapshots. The ledger depends on the set of evidence alone. */
+/*
+ * `basis` is one of the order's snapshots. A subscription's is of one payment: what was given back
+ * of another does not touch what that one pays for, and stays out.
+ * The ledger depends on the set of evidence alone.
+ */
 void refund_ledger_settle(const struct known_order *order, const struct fact_snapshot *basis,
                           struct refund_ledger *out);
 void refund_ledger_free(struct refund_ledger *ledger); /* the contents */

@@ -196,3 +196,63 @@ enum miro_outcome miro_read_profile(int status, const char *body, size_t len,
     *out = profile;
     return MIRO_OK;
 }
+
+/* Only Miro's own words, in its envelope, say that a token is dead: a proxy's page does not. */
+enum miro_outcome miro_read_check(int status, const char *body, size_t len, struct buf *error)
+{
+    enum miro_outcome outcome = outcome_of(status);
+    if (outcome == MIRO_OK)
+        return outcome;
+    describe_refusal(status, body, len, error);
+    if (outcome != MIRO_REFUSED)
+        return outcome == MIRO_ABSENT ? MIRO_STRANGE : outcome;
+    struct json_object *root = miro_json_object(body, len);
+    bool said = miro_json_text(root, "code") || miro_json_text(root, "error");
+    json_object_put(root);
+    return said && status != 403 ? MIRO_REFUSED : MIRO_STRANGE;
+}
+
+/* A word that a refusal holds, in any case, and what it is about. */
+struct telling {
+    const char *word;
+    enum miro_refusal refusal;
+};
+
+/* RFC 6749's codes are exact. */
+static const struct telling telling_codes[] = {
+    {"invalid_grant", MIRO_REFUSES_TOKEN},        {"invalid_client", MIRO_REFUSES_CLIENT},
+    {"unauthorized_client", MIRO_REFUSES_CLIENT}, {"unsupported_grant_type", MIRO_REFUSES_CLIENT},
+    {"invalid_request", MIRO_REFUSES_CLIENT},     {"invalid_scope", MIRO_REFUSES_CLIENT},
+};
+
+/* Miro's envelope has one code for all and tells in words: the first row that is found counts, so
+ * that what names the client never reads as said of a token. */
+static const struct telling telling_words[] = {
+    {"client", MIRO_REFUSES_CLIENT},
+    {"secret", MIRO_REFUSES_CLIENT},
+    {"credential", MIRO_REFUSES_CLIENT},
+    {"redirect", MIRO_REFUSES_CLIENT},
+    {"grant_type", MIRO_REFUSES_CLIENT},
+    {"token", MIRO_REFUSES_TOKEN},
+    {"authorization code", MIRO_REFUSES_TOKEN},
+};
+
+enum miro_refusal miro_read_refusal(const char *body, size_t len)
+{
+    static const char *const sentences[] = {"message", "error_description"};
+    struct json_object *root = miro_json_object(body, len);
+    enum miro_refusal refusal = MIRO_REFUSES_UNSAID;
+    const char *code = miro_json_text(root, "error");
+    for (size_t i = 0; code && i < sizeof(telling_codes) / sizeof(telling_codes[0]); i++)
+        if (strcmp(code, telling_codes[i].word) == 0)
+            refusal = telling_codes[i].refusal;
+    for (size_t i = 0; i < sizeof(sentences) / sizeof(sentences[0]); i++) {
+        const char *text = miro_json_text(root, sentences[i]);
+        size_t rows = sizeof(telling_words) / sizeof(telling_words[0]);
+        for (size_t row = 0; text && refusal == MIRO_REFUSES_UNSAID && row < rows; row++)
+            if (strcasestr(text, telling_words[row].word))
+                refusal = telling_words[row].refusal;
+    }
+    json_object_put(root);
+    return refusal;
+}

@@ -38,10 +38,20 @@ enum miro_outcome {
     MIRO_STRANGE, /* an answer that cannot be read: `error` says why */
 };
 
+/* What a refusal at the token endpoint is about: whoever refuses a token for a wrong client secret
+ * has said nothing of the token. */
+enum miro_refusal {
+    MIRO_REFUSES_TOKEN,  /* the code or the refresh token */
+    MIRO_REFUSES_CLIENT, /* our client id or secret, every one of them, or how we ask */
+    MIRO_REFUSES_UNSAID, /* the words name neither, or are not Miro's */
+};
+
 struct miro_result {
     enum miro_outcome outcome;
-    const char *error;      /* a sentence for the log: no token, no address */
-    int64_t retry_after_us; /* -1: not told */
+    enum miro_refusal refusal; /* MIRO_REFUSED of exchange and refresh */
+    int status;                /* 0: there was no answer */
+    const char *error;         /* a sentence for the log: no token, no address */
+    int64_t retry_after_us;    /* -1: not told */
     struct miro_tokens
         *tokens; /* MIRO_OK of exchange and refresh; the callback may take the strings */
     struct miro_profile *profile; /* MIRO_OK of profile */
@@ -58,7 +68,11 @@ void miro_authorize_url(const struct settings_miro *app, const char *redirect_ur
  */
 void miro_completed_url(const struct settings_miro *app, const char *team, struct buf *out);
 
-/* Each calls back exactly once, or returns false at once if the client is full. */
+/*
+ * Each calls back exactly once, or returns false at once if the client is full. `app` outlives the
+ * call. Exchange and refresh try the app's secrets one after the other while it is the client that
+ * is refused, all of them within LIMIT_FETCH_TOTAL_MS.
+ */
 bool miro_exchange(struct http_client *client, const struct settings_miro *app, const char *code,
                    const char *redirect_uri, miro_done *done, void *arg)
     __attribute__((warn_unused_result));
@@ -68,11 +82,19 @@ bool miro_refresh(struct http_client *client, const struct settings_miro *app,
 bool miro_profile(struct http_client *client, const struct settings_miro *app,
                   const char *access_token, miro_done *done, void *arg)
     __attribute__((warn_unused_result));
+/* Whether an access token is alive: MIRO_OK, or MIRO_REFUSED if Miro itself says that it is not. It
+ * asks for the token's own record, for which no scope and no client secret is needed. */
+bool miro_check(struct http_client *client, const struct settings_miro *app,
+                const char *access_token, miro_done *done, void *arg)
+    __attribute__((warn_unused_result));
 
 /* The pure halves, for tests and fuzzing: an answer's bytes to a result. */
 enum miro_outcome miro_read_tokens(int status, const char *body, size_t len, int64_t now,
                                    struct miro_tokens *out, struct buf *error);
 enum miro_outcome miro_read_profile(int status, const char *body, size_t len,
                                     struct miro_profile *out, struct buf *error);
+enum miro_outcome miro_read_check(int status, const char *body, size_t len, struct buf *error);
+/* What a 400, 401 or 403 of the token endpoint is about. */
+enum miro_refusal miro_read_refusal(const char *body, size_t len);
 
 #endif

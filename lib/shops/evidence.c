@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/limits.h"
@@ -23,6 +24,38 @@ void evidence_set_time(struct fact_snapshot *snapshot, int64_t told, int64_t rec
     snapshot->time = evidence_time(told, received_at);
     snapshot->time_flagged = snapshot->time != told;
     snapshot->time_claimed = told;
+}
+
+/* An http or https URL up to its host; *port is what a URL of that scheme need not name. */
+static const char *after_scheme(const char *url, const char **port)
+{
+    static const struct {
+        const char *scheme, *port;
+    } schemes[] = {{"https://", ":443"}, {"http://", ":80"}};
+    for (size_t i = 0; url && i < sizeof(schemes) / sizeof(schemes[0]); i++) {
+        size_t len = strlen(schemes[i].scheme);
+        *port = schemes[i].port;
+        if (strncasecmp(url, schemes[i].scheme, len) == 0)
+            return url + len;
+    }
+    return NULL;
+}
+
+char *evidence_host(const char *url, const char **rest)
+{
+    static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+                                  ".-_:[]";
+    const char *port, *host = after_scheme(url, &port);
+    size_t len = host ? strspn(host, letters) : 0;
+    if (len == 0 || len > LIMIT_IDENTITY || (host[len] && !strchr("/?#", host[len])))
+        return NULL;
+    *rest = host + len;
+    if (len > strlen(port) && strncmp(*rest - strlen(port), port, strlen(port)) == 0)
+        len -= strlen(port);
+    char *out = xstrndup(host, len);
+    for (char *c = out; *c; c++)
+        *c = text_lower(*c);
+    return out;
 }
 
 void evidence_free_line(struct fact_line *line)

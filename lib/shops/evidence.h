@@ -17,6 +17,9 @@
 int64_t evidence_time(int64_t told, int64_t received_at);
 /* Sets the snapshot's time to that, and notes it if it was cut. */
 void evidence_set_time(struct fact_snapshot *snapshot, int64_t told, int64_t received_at);
+/* The host of an http or https URL, with its port unless that is the scheme's own, in lower case:
+ * which shop it is of. `*rest` is what follows. NULL: it is no such URL. */
+char *evidence_host(const char *url, const char **rest);
 /* Frees what a line owns: for one that could not be read whole. */
 void evidence_free_line(struct fact_line *line);
 /* Adds a line and takes over its strings, also when it fails. A line without an id, or with a

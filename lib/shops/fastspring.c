@@ -80,13 +80,8 @@ bool fastspring_is_mode(const struct settings_source *source, const struct json_
            json_object_get_boolean(live) == source->live;
 }
 
-/* How many events of a delivery were what. */
-struct tally {
-    size_t read, other_mode;
-};
-
-static void read_event(const struct settings_source *source, const struct json_object *event,
-                       int64_t received_at, struct facts *facts, struct tally *tally)
+void fastspring_read_event(const struct settings_source *source, const struct json_object *event,
+                           int64_t received_at, struct facts *facts, struct fastspring_tally *tally)
 {
     const struct json_object *data = shop_json_object(event, "data");
     reader *read = reader_of(shop_json_text(event, "type"));
@@ -111,10 +106,11 @@ static void read_event(const struct settings_source *source, const struct json_o
 static void read_events(const struct settings_source *source, struct json_object *list,
                         int64_t received_at, struct facts *facts)
 {
-    struct tally tally = {0};
+    struct fastspring_tally tally = {0};
     for (size_t i = 0; i < json_object_array_length(list) && facts->set_aside == SET_ASIDE_NONE;
          i++)
-        read_event(source, json_object_array_get_idx(list, i), received_at, facts, &tally);
+        fastspring_read_event(source, json_object_array_get_idx(list, i), received_at, facts,
+                              &tally);
     if (facts->set_aside != SET_ASIDE_NONE || tally.read > 0)
         return;
     if (tally.other_mode > 0)
@@ -158,4 +154,6 @@ const struct shop_adapter shop_fastspring = {
     .fetch = fastspring_fetch,
     .read_answer = fastspring_read_answer,
     .sign = sign,
+    .list = fastspring_list,
+    .read_listing = fastspring_read_listing,
 };

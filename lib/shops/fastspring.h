@@ -1,7 +1,8 @@
 /*
- * FastSpring in four files, private to this room: fastspring.c opens deliveries, fastspring_order.c
+ * FastSpring in five files, private to this room: fastspring.c opens deliveries, fastspring_order.c
  * reads orders, returns and chargebacks, fastspring_subscription.c reads subscriptions and their
- * charges, and fastspring_api.c asks and reads answers. An object has one shape in all.
+ * charges, fastspring_api.c asks and reads answers, and fastspring_list.c walks the log of events
+ * and the lists. An object has one shape in all.
  *
  * An order may begin several subscriptions, and sell other things beside them. Each subscription is
  * an order of its own here, as is the rest under the order's id; only where all of it is one
@@ -18,6 +19,7 @@
 
 #include <json-c/json.h>
 
+#include "shops/answer.h"
 #include "shops/shop.h"
 
 /* Where an object comes from. */
@@ -68,6 +70,7 @@ int fastspring_add_term(struct facts *facts, struct fact_order *order,
 #define FASTSPRING_ORDERS "orders/"
 #define FASTSPRING_SUBSCRIPTIONS "subscriptions/"
 #define FASTSPRING_ACCOUNTS "accounts/"
+#define FASTSPRING_RETURNS "returns/"
 void fastspring_add_need(struct fact_order *order, enum fact_need_kind kind, const char *place,
                          const char *id, bool essential);
 
@@ -78,6 +81,30 @@ enum shop_answer_verdict fastspring_read_answer(const struct settings_source *so
                                                 const struct shop_fetch *fetch,
                                                 const struct shop_answer *answer, struct facts *out,
                                                 struct buf *detail);
+
+/* How many events of a delivery were what. */
+struct fastspring_tally {
+    size_t read, other_mode;
+};
+void fastspring_read_event(const struct settings_source *source, const struct json_object *event,
+                           int64_t received_at, struct facts *facts,
+                           struct fastspring_tally *tally);
+
+/* An object of an answer; it has to be whole. */
+void fastspring_read_order_answer(const struct json_object *order,
+                                  const struct fastspring_origin *origin, struct facts *facts);
+void fastspring_read_subscription_answer(const struct json_object *subscription,
+                                         const struct fastspring_origin *origin,
+                                         struct facts *facts);
+extern const struct answer_advice fastspring_advice;
+
+/* Of the four of listing those that the API has. */
+int fastspring_list(const struct settings_source *source, const struct shop_walk *walk,
+                    const char *cursor, struct shop_fetch *out);
+enum shop_answer_verdict fastspring_read_listing(const struct settings_source *source,
+                                                 const struct shop_walk *walk, const char *cursor,
+                                                 const struct shop_answer *answer,
+                                                 struct shop_listing *out, struct buf *detail);
 
 /* Whether an object is of the mode that the source takes; one that does not tell is. */
 bool fastspring_is_mode(const struct settings_source *source, const struct json_object *holder);

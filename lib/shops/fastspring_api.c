@@ -40,6 +40,7 @@ static const struct place {
     {FASTSPRING_ORDERS, "orders", "order"},
     {FASTSPRING_SUBSCRIPTIONS, "subscriptions", "subscription"},
     {FASTSPRING_ACCOUNTS, "accounts", "account"},
+    {FASTSPRING_RETURNS, "returns", "return"},
 };
 
 /* Where a need's object lies, and its id behind that; NULL if it is nowhere. */
@@ -88,9 +89,28 @@ static void read_account(const struct json_object *account, const struct shop_fe
     evidence_set_address(snapshot, shop_json_text(shop_json_object(account, "contact"), "email"));
 }
 
+/* What was given back of an order, which tells no more than the ids; each of them, read, names the
+ * order again. */
+static void want_returns(struct fact_order *order, const struct json_object *data)
+{
+    struct json_object *list = shop_json_array(data, "returns");
+    for (size_t i = 0; list && i < json_object_array_length(list); i++) {
+        struct json_object *entry = json_object_array_get_idx(list, i);
+        char *id = NULL;
+        if (json_object_is_type(entry, json_type_string))
+            id = xstrdup(json_object_get_string(entry));
+        else
+            id = shop_json_id(entry, shop_json_member(entry, "return") ? "return" : "id",
+                              LIMIT_ORDER_ID);
+        if (id && is_id(id))
+            fastspring_add_need(order, NEED_ORDER, FASTSPRING_RETURNS, id, false);
+        free(id);
+    }
+}
+
 /* Only a completed order was paid; of the others nothing says how they will end. */
-static void read_order(const struct json_object *order, const struct fastspring_origin *origin,
-                       struct facts *facts)
+void fastspring_read_order_answer(const struct json_object *order,
+                                  const struct fastspring_origin *origin, struct facts *facts)
 {
     struct json_object *completed = shop_json_member(order, "completed");
     bool paid =
@@ -99,10 +119,13 @@ static void read_order(const struct json_object *order, const struct fastspring_
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "`items` is not a list");
     else
         fastspring_read_order(order, paid ? ORDER_PAID : ORDER_PENDING, origin, facts);
+    if (facts->set_aside == SET_ASIDE_NONE && facts->order_count > 0)
+        want_returns(&facts->orders[0], order);
 }
 
-static void read_subscription(const struct json_object *subscription,
-                              const struct fastspring_origin *origin, struct facts *facts)
+void fastspring_read_subscription_answer(const struct json_object *subscription,
+                                         const struct fastspring_origin *origin,
+                                         struct facts *facts)
 {
     if (!shop_json_member(subscription, "state"))
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "`state` is missing");
@@ -129,9 +152,11 @@ static enum shop_answer_verdict read_object(const struct settings_source *source
         return answer_refuse(detail, "the shop answered with an object of the other mode: check "
                                      "`live` of the source");
     if (place == &places[0])
-        read_order(object, &origin, facts);
+        fastspring_read_order_answer(object, &origin, facts);
     else if (place == &places[1])
-        read_subscription(object, &origin, facts);
+        fastspring_read_subscription_answer(object, &origin, facts);
+    else if (place == &places[3])
+        fastspring_read_return(object, &origin, facts);
     else
         read_account(object, call, date, facts);
     return SHOP_ANSWER_READ;
@@ -148,6 +173,11 @@ static enum shop_answer_verdict read_not_found(const struct shop_fetch *call, st
                         FASTSPRING_SUBSCRIPTIONS, call->order_id, true);
     return SHOP_ANSWER_READ;
 }
+
+const struct answer_advice fastspring_advice = {
+    .key = "check that api_key_file holds user:password of the store's API credentials",
+    .address = "check that api_url is https://api.fastspring.com",
+};
 
 /* The one object that an answer holds; NULL if it says that there is none. */
 static const struct json_object *object_in(const struct json_object *root,
@@ -168,10 +198,6 @@ enum shop_answer_verdict fastspring_read_answer(const struct settings_source *so
                                                 const struct shop_answer *answer,
                                                 struct facts *facts, struct buf *detail)
 {
-    static const struct answer_advice advice = {
-        .key = "check that api_key_file holds user:password of the store's API credentials",
-        .address = "check that api_url is https://api.fastspring.com",
-    };
     enum shop_answer_verdict verdict;
     const char *id;
     const struct place *place = place_of(call->order_id, call->object, &id);
@@ -182,7 +208,7 @@ enum shop_answer_verdict fastspring_read_answer(const struct settings_source *so
     struct shop_answer seen = *answer;
     if (seen.status == 400)
         seen.status = 404;
-    struct json_object *root = answer_open(&seen, &advice, &verdict, detail);
+    struct json_object *root = answer_open(&seen, &fastspring_advice, &verdict, detail);
     if (!root)
         return verdict;
     const struct json_object *object = answer->status == 200 ? object_in(root, place) : NULL;

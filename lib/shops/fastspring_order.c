@@ -205,6 +205,7 @@ static void finish_parts(struct facts *facts, const struct heading *heading)
     if (strcmp(only->id, heading->id) != 0)
         fact_add_alias(only, heading->id);
     only->snapshot->total = fastspring_amount(heading->data, "total");
+    only->snapshot->payment = xstrdup(heading->id);
 }
 
 static void read_parts(struct facts *facts, const struct heading *heading,
@@ -329,7 +330,9 @@ void fastspring_read_return(const struct json_object *data, const struct fastspr
         return;
     if (take_return_owner(facts, data, &owner) == 0) {
         struct fact_order *order = add_payment_order(facts, payment_id, owner);
-        read_refund(facts, fact_add_refund(order), data, origin);
+        struct fact_refund *refund = fact_add_refund(order);
+        refund->payment = xstrdup(payment_id);
+        read_refund(facts, refund, data, origin);
         free(owner);
     }
     free(payment_id);

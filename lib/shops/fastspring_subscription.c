@@ -206,7 +206,7 @@ static void read_payment(struct facts *facts, struct fact_order *order,
     snapshot->total = fastspring_amount(data, "total");
     if (payment_id && whole)
         fact_add_alias(order, payment_id);
-    free(payment_id);
+    snapshot->payment = payment_id;
 }
 
 void fastspring_read_charge(const struct json_object *data, const struct fastspring_origin *origin,

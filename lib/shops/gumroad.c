@@ -264,4 +264,9 @@ const struct shop_adapter shop_gumroad = {
     .fetch = gumroad_fetch,
     .read_answer = gumroad_read_answer,
     .sign = sign,
+    .lists_all = true,
+    .list = gumroad_list,
+    .read_listing = gumroad_read_listing,
+    .webhook = gumroad_webhook,
+    .read_webhook = gumroad_read_webhook,
 };

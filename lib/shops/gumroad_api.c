@@ -2,9 +2,12 @@
  * Asking Gumroad, whose answers are the only evidence about a sale.
  *
  * A sale of a subscription is told under the subscription's id, with the sale as an alias: each
- * renewal is another sale. Its snapshot has the time of the payment, not of the reading, so that an
- * old payment that is looked at again says nothing about the latest one. Any other sale has no time
- * of change at all, and takes the answer's Date.
+ * renewal is another sale.
+ *
+ * No sale and no subscriber has a time of change. A sale's snapshot has the time at which it was
+ * made, and of two that differ the one read later counts: so an old payment that is looked at again
+ * says nothing about the latest one, and a sale that is read a hundred times without a change is
+ * one fact. A subscription's state has no time at all, for the same reason.
  *
  * Of a partial refund Gumroad tells that there was one, and no line or number, so it takes nothing;
  * a whole one is the sale's own status.
@@ -24,6 +27,8 @@
 #define API "/v2/"
 /* A sale is of one product. */
 #define LINE_ID "1"
+/* The time of a subscription's state, whichever object told it: when it was read decides. */
+#define NO_TIME INT64_C(0)
 
 /* A member that is true; null and absent ones are not. */
 static bool is_true(const struct json_object *holder, const char *key)
@@ -183,22 +188,24 @@ static void read_buyer(struct fact_snapshot *snapshot, const struct json_object 
         snapshot->reference = xstrdup(carried + 1);
 }
 
-/* A chargeback is told by the sale alone: open until it is won, and there is no other end. */
+/* A chargeback is told by the sale alone: open until it is won, and there is no other end. Gumroad
+ * never takes back that there was one, so its states follow each other without a time of theirs. */
 static void add_dispute(struct fact_order *order, const struct json_object *sale, const char *id,
-                        int64_t date)
+                        int64_t time)
 {
+    bool won = is_true(sale, "dispute_won");
+    if (!won && !is_true(sale, "disputed") && !is_true(sale, "chargedback"))
+        return;
     struct fact_dispute *dispute = fact_add_dispute(order);
-    bool open = is_true(sale, "disputed") || is_true(sale, "chargedback");
     dispute->id = xstrdup(id);
-    dispute->time = date;
-    dispute->state = is_true(sale, "dispute_won") ? DISPUTE_WON
-                     : open                       ? DISPUTE_OPEN
-                                                  : DISPUTE_NONE;
+    dispute->time = time;
+    dispute->state = won ? DISPUTE_WON : DISPUTE_OPEN;
 }
 
 /*
  * What a sale tells of its subscription. `cancelled` may lie ahead, and only the subscriber tells
- * when. `free_trial_ended` is false without a trial too.
+ * when. `free_trial_ended` is false without a trial too. That it is over is told without a date:
+ * nothing is given from the payment on.
  */
 static void read_term(struct fact_order *order, const struct json_object *sale, int64_t date)
 {
@@ -210,27 +217,27 @@ static void read_term(struct fact_order *order, const struct json_object *sale, 
     }
     struct fact_subscription *subscription = fact_order_subscription(order);
     *subscription = (struct fact_subscription){
-        .time = date,
+        .time = NO_TIME,
         .from_api = true,
         .read_at = date,
-        .state = over    ? SUBSCRIPTION_EXPIRED
+        .state = over    ? SUBSCRIPTION_CANCELLED
                  : trial ? SUBSCRIPTION_TRIAL
                          : SUBSCRIPTION_ACTIVE,
-        .paid_until = TIME_NONE,
+        .paid_until = over ? order->snapshot->time : TIME_NONE,
         .unpaid_since = TIME_NONE,
     };
 }
 
 /* Fills the order of a sale, whichever id it has. */
 static int read_sale(struct facts *facts, struct fact_order *order, const struct json_object *sale,
-                     bool renews, const struct shop_fetch *call, int64_t date)
+                     const struct shop_fetch *call, int64_t date)
 {
     struct fact_snapshot *snapshot = fact_order_snapshot(order);
     int64_t created;
     if (shop_take_time(facts, sale, "created_at", &created) || read_money(facts, snapshot, sale) ||
         read_line(facts, snapshot, sale))
         return -1;
-    evidence_set_time(snapshot, renews && created != TIME_NONE ? created : date, date);
+    evidence_set_time(snapshot, created != TIME_NONE ? created : date, date);
     if (snapshot->status == ORDER_PAID || snapshot->status == ORDER_REFUNDED)
         snapshot->paid_at = created == TIME_NONE ? TIME_NONE : evidence_time(created, date);
     snapshot->from_api = true;
@@ -248,9 +255,10 @@ static enum shop_answer_verdict add_sale(struct facts *facts, const struct json_
     struct fact_order *order = facts_add_order(facts, order_id, strlen(order_id));
     if (subscription_id)
         fact_add_alias(order, id);
-    if (read_sale(facts, order, sale, subscription_id != NULL, call, date))
+    if (read_sale(facts, order, sale, call, date))
         return SHOP_ANSWER_READ;
-    add_dispute(order, sale, id, date);
+    order->snapshot->payment = xstrdup(id);
+    add_dispute(order, sale, id, order->snapshot->time);
     /* Read for what it sold, it is not asked about the subscription, which named it. */
     if (subscription_id && call->kind == NEED_ORDER)
         read_term(order, sale, date);
@@ -281,7 +289,25 @@ done:
     return verdict;
 }
 
-/* What a subscriber's status means, and which of its times says until when it was paid. */
+/* All that the list holds was charged, or is on trial: what a seller buys of their own is not in
+ * it. A renewal tells nothing of the subscription that the sale before all does not. */
+void gumroad_read_listed_sale(const struct settings_source *source, const struct json_object *sale,
+                              int64_t date, struct facts *facts)
+{
+    const struct shop_fetch call = {.kind = is_true(sale, "recurring_charge") ? NEED_LINES
+                                                                              : NEED_ORDER};
+    char *id = NULL, *subscription_id = NULL;
+    if (shop_take_id(facts, sale, "id", LIMIT_ORDER_ID, &id) == 0 &&
+        shop_take_optional_id(facts, sale, "subscription_id", LIMIT_ORDER_ID, &subscription_id) ==
+            0 &&
+        !gumroad_is_wrong_mode(source, true, is_true(sale, "test"), facts))
+        (void)add_sale(facts, sale, id, subscription_id, &call, date);
+    free(id);
+    free(subscription_id);
+}
+
+/* What a subscriber's status means, and which of its times says until when it was paid. One that is
+ * over was paid until then. */
 static const struct {
     const char *name;
     enum subscription_state state;
@@ -290,9 +316,9 @@ static const struct {
     {"alive", SUBSCRIPTION_ACTIVE, NULL},
     {"pending_cancellation", SUBSCRIPTION_CANCELLED, "cancelled_at"},
     {"pending_failure", SUBSCRIPTION_CANCELLED, "failed_at"},
-    {"failed_payment", SUBSCRIPTION_EXPIRED, "failed_at"},
-    {"fixed_subscription_period_ended", SUBSCRIPTION_EXPIRED, "ended_at"},
-    {"cancelled", SUBSCRIPTION_EXPIRED, "cancelled_at"},
+    {"failed_payment", SUBSCRIPTION_CANCELLED, "failed_at"},
+    {"fixed_subscription_period_ended", SUBSCRIPTION_CANCELLED, "ended_at"},
+    {"cancelled", SUBSCRIPTION_CANCELLED, "cancelled_at"},
 };
 
 static int read_subscriber_term(struct facts *facts, struct fact_order *order,
@@ -313,7 +339,7 @@ static int read_subscriber_term(struct facts *facts, struct fact_order *order,
         return -1;
     bool trial = terms[known].state == SUBSCRIPTION_ACTIVE && trial_end > date;
     *term = (struct fact_subscription){
-        .time = date,
+        .time = NO_TIME,
         .from_api = true,
         .read_at = date,
         .state = trial ? SUBSCRIPTION_TRIAL : terms[known].state,

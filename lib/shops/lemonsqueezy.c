@@ -77,7 +77,7 @@ struct fact_snapshot *lemonsqueezy_add_snapshot(struct fact_order *order,
     return snapshot;
 }
 
-/* `refunded` alone says that all of it went back. */
+/* `refunded` alone says that all of it went back. A payment's refund has the payment's name. */
 int lemonsqueezy_add_refund(struct facts *facts, struct fact_order *order,
                             const struct json_object *attributes, const char *id, int64_t time)
 {
@@ -95,6 +95,7 @@ int lemonsqueezy_add_refund(struct facts *facts, struct fact_order *order,
     refund->time = time;
     refund->state = REFUND_DONE;
     refund->amount = amount;
+    refund->payment = xstrdup(id);
     return 0;
 }
 
@@ -161,4 +162,9 @@ const struct shop_adapter shop_lemonsqueezy = {
     .fetch = lemonsqueezy_fetch,
     .read_answer = lemonsqueezy_read_answer,
     .sign = sign,
+    .lists_all = true,
+    .list = lemonsqueezy_list,
+    .read_listing = lemonsqueezy_read_listing,
+    .webhook = lemonsqueezy_webhook,
+    .read_webhook = lemonsqueezy_read_webhook,
 };

@@ -1,8 +1,8 @@
 /*
- * Lemon Squeezy in four files, private to this room: lemonsqueezy.c verifies and opens deliveries,
+ * Lemon Squeezy in five files, private to this room: lemonsqueezy.c verifies and opens deliveries,
  * lemonsqueezy_order.c reads orders and their items, lemonsqueezy_subscription.c subscriptions and
- * their invoices, lemonsqueezy_api.c asks and reads answers. All objects are JSON:API's
- * {"type", "id", "attributes"}, in deliveries and in answers.
+ * their invoices, lemonsqueezy_api.c asks and reads answers, lemonsqueezy_list.c walks the lists.
+ * All objects are JSON:API's {"type", "id", "attributes"}, in deliveries and in answers.
  *
  * Lemon Squeezy counts orders, subscriptions and invoices each from 1, so a bare number is not
  * enough to name one of them. Here they are
@@ -86,5 +86,18 @@ enum shop_answer_verdict lemonsqueezy_read_answer(const struct settings_source *
                                                   const struct shop_fetch *call,
                                                   const struct shop_answer *answer,
                                                   struct facts *facts, struct buf *detail);
+
+/* The four of listing. */
+int lemonsqueezy_list(const struct settings_source *source, const struct shop_walk *walk,
+                      const char *cursor, struct shop_fetch *out);
+enum shop_answer_verdict lemonsqueezy_read_listing(const struct settings_source *source,
+                                                   const struct shop_walk *walk, const char *cursor,
+                                                   const struct shop_answer *answer,
+                                                   struct shop_listing *out, struct buf *detail);
+int lemonsqueezy_webhook(const struct settings_source *source, struct shop_fetch *out);
+enum shop_answer_verdict lemonsqueezy_read_webhook(const struct settings_source *source,
+                                                   const char *address,
+                                                   const struct shop_answer *answer,
+                                                   enum shop_webhook *out, struct buf *detail);
 
 #endif

@@ -132,19 +132,28 @@ int lemonsqueezy_read_items(const char *order_id, const char *object, struct jso
     snapshot->status = ORDER_PAID;
     snapshot->paid_at = parts[1] > 0 ? parts[1] : TIME_NONE;
     snapshot->total = parts[2] > 0 ? parts[2] : -1;
+    snapshot->payment = xstrdup(LEMONSQUEEZY_FIRST_REFUND);
     return read_item_list(facts, snapshot, order_id, items) || snapshot->lines_known ? 0 : -1;
 }
 
-/* The items that came along, else the first; the others have to be asked for. A read that names the
- * first alone must not take the place of one that named them all. */
-static int read_lines(struct facts *facts, struct fact_order *order,
-                      const struct json_object *attributes, struct json_object *included)
+/*
+ * The items that came along, else the first; the others have to be asked for. A read that names the
+ * first alone must not take the place of one that named them all: where the shop can be asked, what
+ * was paid for is asked for with its order, and until then what was known of its lines stands.
+ */
+static int read_lines(const struct settings_source *source, struct facts *facts,
+                      struct fact_order *order, const struct json_object *attributes,
+                      struct json_object *included)
 {
     struct fact_snapshot *snapshot = order->snapshot;
     if (read_item_list(facts, snapshot, order->id, included))
         return -1;
     if (snapshot->lines_known)
         return 0;
+    if (!snapshot->from_api && snapshot->status == ORDER_PAID && shop_has_api(source)) {
+        fact_add_need(order, NEED_ORDER, NULL, true);
+        return 0;
+    }
     if (!snapshot->from_api && read_first_item(facts, snapshot, attributes))
         return -1;
     if (snapshot->status == ORDER_PAID)
@@ -167,10 +176,11 @@ void lemonsqueezy_read_order(const struct settings_source *source, const struct 
     if (lemonsqueezy_take_time(facts, attributes, &time))
         return;
     struct fact_snapshot *snapshot = lemonsqueezy_add_snapshot(order, attributes, time, evidence);
+    snapshot->payment = xstrdup(LEMONSQUEEZY_FIRST_REFUND);
     if (read_status(facts, snapshot, attributes, evidence->received_at) ||
         shop_take_minor(facts, attributes, "total", shop_json_text(attributes, "currency"), -1,
                         &snapshot->total) ||
-        read_lines(facts, order, attributes, included) ||
+        read_lines(source, facts, order, attributes, included) ||
         lemonsqueezy_add_refund(facts, order, attributes, LEMONSQUEEZY_FIRST_REFUND,
                                 snapshot->time))
         return;

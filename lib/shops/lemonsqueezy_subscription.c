@@ -123,20 +123,39 @@ static bool has_text(const struct json_object *holder, const char *key, const ch
     return told && strcmp(told, text) == 0;
 }
 
-/*
- * A payment: what was paid. What is paid for a change
- * within a period says nothing about the period's payment.
- */
+/* A payment: what was paid. What is paid for a change within a period says nothing about the
+ * period's payment. */
 static int read_payment(struct facts *facts, struct fact_order *order,
-                        const struct json_object *attributes, int64_t time,
+                        const struct json_object *attributes, const char *payment, int64_t time,
                         const struct lemonsqueezy_evidence *evidence)
 {
     if (has_text(attributes, "billing_reason", "updated"))
         return 0;
     struct fact_snapshot *snapshot = lemonsqueezy_add_snapshot(order, attributes, time, evidence);
     snapshot->paid_at = snapshot->time;
+    snapshot->payment = xstrdup(payment);
     return shop_take_minor(facts, attributes, "total", shop_json_text(attributes, "currency"), -1,
                            &snapshot->total);
+}
+
+static bool was_given_back(const struct json_object *attributes)
+{
+    return has_text(attributes, "status", "refunded") ||
+           has_text(attributes, "status", "partial_refund");
+}
+
+/* What was given back had been paid first, when the invoice was made: without that nobody could say
+ * which payment the refund takes away, for its own webhook may have been lost. */
+static int read_returned_payment(struct facts *facts, struct fact_order *order,
+                                 const struct json_object *attributes, const char *payment,
+                                 const struct lemonsqueezy_evidence *evidence)
+{
+    int64_t created;
+    if (shop_take_time(facts, attributes, "created_at", &created))
+        return -1;
+    return created == TIME_NONE
+               ? 0
+               : read_payment(facts, order, attributes, payment, created, evidence);
 }
 
 /* An invoice that could not be collected dates the unpaid period, which the subscription does not.
@@ -160,17 +179,19 @@ static void read_invoice(struct facts *facts, struct fact_order *order, const ch
                          const struct lemonsqueezy_evidence *evidence)
 {
     bool first = has_text(attributes, "billing_reason", "initial");
+    const char *payment = first ? LEMONSQUEEZY_FIRST_REFUND : id;
     int64_t time;
     if (lemonsqueezy_take_time(facts, attributes, &time))
         return;
     int bad = 0;
     if (has_text(attributes, "status", "paid"))
-        bad = read_payment(facts, order, attributes, time, evidence);
+        bad = read_payment(facts, order, attributes, payment, time, evidence);
+    else if (was_given_back(attributes))
+        bad = read_returned_payment(facts, order, attributes, payment, evidence);
     else if (has_text(evidence->meta, "event_name", "subscription_payment_failed"))
         bad = read_failure(facts, order, attributes, time, evidence);
-    if (bad ||
-        lemonsqueezy_add_refund(facts, order, attributes, first ? LEMONSQUEEZY_FIRST_REFUND : id,
-                                evidence_time(time, evidence->received_at)))
+    if (bad || lemonsqueezy_add_refund(facts, order, attributes, payment,
+                                       evidence_time(time, evidence->received_at)))
         return;
     if (order->snapshot)
         order->snapshot->lists_refunds = order->refund_count == 0;

@@ -8,9 +8,6 @@
 #include "shops/json.h"
 #include "shops/signature.h"
 
-/* 2000-01-01: what Paddle dates before it (the year 1) was never dated. */
-#define FIRST_TIME (INT64_C(946684800) * TIME_SECOND)
-
 static enum shop_verdict verify(const struct settings_source *source,
                                 const struct shop_delivery *delivery, struct shop_receipt *receipt)
 {
@@ -34,8 +31,8 @@ int paddle_take_time(struct facts *facts, const struct json_object *data,
     if (shop_take_time(facts, data, "created_at", &created) ||
         shop_take_time(facts, data, "updated_at", &updated))
         return -1;
-    int64_t told = updated >= FIRST_TIME ? updated : created;
-    *time = told >= FIRST_TIME ? told : evidence->time;
+    int64_t told = updated >= PADDLE_FIRST_TIME ? updated : created;
+    *time = told >= PADDLE_FIRST_TIME ? told : evidence->time;
     return 0;
 }
 
@@ -91,4 +88,8 @@ const struct shop_adapter shop_paddle = {
     .fetch = paddle_fetch,
     .read_answer = paddle_read_answer,
     .sign = sign,
+    .list = paddle_list_page,
+    .read_listing = paddle_read_page,
+    .webhook = paddle_webhook,
+    .read_webhook = paddle_read_webhook,
 };

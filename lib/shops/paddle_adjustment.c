@@ -138,7 +138,7 @@ static int read_lines(struct facts *facts, const struct json_object *data,
     return 0;
 }
 
-static void add_refund(struct facts *facts, struct fact_order *order,
+static void add_refund(struct facts *facts, struct fact_order *order, const char *transaction,
                        const struct json_object *data, const struct adjustment *adjustment)
 {
     static const enum refund_state states[] = {
@@ -150,6 +150,7 @@ static void add_refund(struct facts *facts, struct fact_order *order,
     struct fact_refund *refund = fact_add_refund(order);
     refund->time = adjustment->time;
     refund->state = states[adjustment->standing];
+    refund->payment = xstrdup(transaction);
     if (shop_take_id(facts, data, "id", LIMIT_ORDER_ID, &refund->id) ||
         take_amount(facts, data, &refund->amount) ||
         read_lines(facts, data, NULL, &refund->lines, &refund->line_count, &refund->lines_known))
@@ -220,7 +221,7 @@ void paddle_read_adjustment(const struct json_object *data, const struct paddle_
         if (adjustment.effect != EFFECT_REFUND)
             add_dispute(order, transaction, &adjustment);
         else
-            add_refund(facts, order, data, &adjustment);
+            add_refund(facts, order, transaction, data, &adjustment);
     }
     free(subscription);
     free(transaction);

@@ -38,7 +38,7 @@ static char *target_of(const char *order_id, const struct fact_need *need)
     if (need->kind != NEED_ORDER && (need->kind != NEED_OWNER || !need->object))
         return NULL;
     char *id = asked_id(need->object ? need->object : order_id);
-    char *target = is_id(id, "txn_") ? xasprintf("/transactions/%s?include=customer,adjustment", id)
+    char *target = is_id(id, "txn_")   ? xasprintf("/transactions/%s?include=" PADDLE_INCLUDE, id)
                    : is_id(id, "sub_") ? xasprintf("/subscriptions/%s", id)
                                        : NULL;
     free(id);
@@ -108,7 +108,7 @@ enum shop_answer_verdict paddle_read_answer(const struct settings_source *source
     static const struct answer_advice advice = {
         .key = "check that api_key_file holds a key that may read transactions, adjustments, "
                "subscriptions and customers, of the account that api_url is of (live or sandbox)",
-        .address = "check that api_url is https://api.paddle.com or that of the sandbox",
+        .address = PADDLE_ADDRESS_ADVICE,
     };
     enum shop_answer_verdict verdict;
     struct json_object *root = answer_open(answer, &advice, &verdict, detail);

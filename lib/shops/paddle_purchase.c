@@ -239,17 +239,21 @@ static int take_paid_at(struct facts *facts, const struct json_object *data, int
     return latest == TIME_NONE ? shop_take_time(facts, data, "billed_at", paid_at) : 0;
 }
 
-/* Whether the event proves that nothing was given back yet: its totals say so, or it is the news of
- * the payment itself. */
+/* Whether the evidence proves that nothing was given back yet: its totals say so, or an event is
+ * the news of the payment itself. An answer has no adjusted totals where there is no adjustment. */
 static int tells_untouched(struct facts *facts, const struct json_object *data,
                            const struct paddle_evidence *evidence, int64_t total, bool *untouched)
 {
     int64_t left;
     if (take_total(facts, data, "adjusted_totals", &left))
         return -1;
-    *untouched = left >= 0 ? left == total
-                           : strcmp(evidence->event, "transaction.paid") == 0 ||
-                                 strcmp(evidence->event, "transaction.completed") == 0;
+    if (left >= 0)
+        *untouched = left == total;
+    else if (evidence->event)
+        *untouched = strcmp(evidence->event, "transaction.paid") == 0 ||
+                     strcmp(evidence->event, "transaction.completed") == 0;
+    else
+        *untouched = shop_json_has(shop_json_object(data, "details"), "adjusted_totals");
     return 0;
 }
 
@@ -267,7 +271,7 @@ static int read_money(struct facts *facts, struct fact_order *order, const struc
             snapshot->paid_at = snapshot->time;
         snapshot->paid_at = evidence_time(snapshot->paid_at, evidence->received_at);
     }
-    if (evidence->event && snapshot->status == ORDER_PAID)
+    if (snapshot->status == ORDER_PAID && (evidence->event || !shop_json_has(data, "adjustments")))
         return tells_untouched(facts, data, evidence, snapshot->total, &snapshot->lists_refunds);
     return paddle_add_adjustments(facts, order, data, evidence, by_price);
 }
@@ -342,6 +346,8 @@ void paddle_read_transaction(const struct json_object *data, const struct paddle
         struct fact_order *order = facts_add_order(facts, owner, strlen(owner));
         fact_add_alias(order, id);
         read_payment(facts, order, data, evidence, role, mixed ? PART_RECURRING : PART_ALL);
+        if (role == ROLE_PAYMENT && order->snapshot)
+            order->snapshot->payment = xstrdup(id);
         if (mixed && facts->set_aside == SET_ASIDE_NONE && facts->orders[0].snapshot)
             read_once(facts, id, data, evidence);
     }

@@ -156,9 +156,10 @@ static int read_money(struct facts *facts, struct fact_snapshot *snapshot,
                : 0;
 }
 
-/* The order that a payment belongs to: the subscription, or itself. */
+/* The order that a payment belongs to: the subscription, or itself. *payment: the payment's id, a
+ * new string. */
 static struct fact_order *add_owner(struct facts *facts, const struct json_object *data,
-                                    const char *payment_key)
+                                    const char *payment_key, char **payment)
 {
     char *payment_id, *subscription_id;
     if (shop_take_id(facts, data, payment_key, LIMIT_ORDER_ID, &payment_id))
@@ -172,7 +173,7 @@ static struct fact_order *add_owner(struct facts *facts, const struct json_objec
     if (subscription_id)
         fact_add_alias(order, payment_id);
     free(subscription_id);
-    free(payment_id);
+    *payment = payment_id;
     return order;
 }
 
@@ -190,12 +191,16 @@ static void read_order(const struct json_object *root, const struct json_object 
                        int64_t received_at, struct facts *facts)
 {
     int64_t changed, created;
-    struct fact_order *order = add_owner(facts, data, "id");
-    if (!order || take_changed(facts, root, data, &changed) ||
+    char *payment;
+    struct fact_order *order = add_owner(facts, data, "id", &payment);
+    if (!order)
+        return;
+    struct fact_snapshot *snapshot = fact_order_snapshot(order);
+    snapshot->payment = payment;
+    if (take_changed(facts, root, data, &changed) ||
         shop_take_time(facts, data, "created_at", &created))
         return;
     bool renews = order->alias_count > 0 && created != TIME_NONE;
-    struct fact_snapshot *snapshot = fact_order_snapshot(order);
     evidence_set_time(snapshot, renews ? created : changed, received_at);
     if (read_money(facts, snapshot, data, created, received_at) || read_line(facts, snapshot, data))
         return;
@@ -323,11 +328,14 @@ static void read_refund(const struct json_object *root, const struct json_object
         unknown_status(facts);
         return;
     }
-    struct fact_order *order = add_owner(facts, data, "order_id");
-    if (!order || take_changed(facts, root, data, &changed))
+    char *payment;
+    struct fact_order *order = add_owner(facts, data, "order_id", &payment);
+    if (!order)
         return;
     struct fact_refund *refund = fact_add_refund(order);
-    if (shop_take_id(facts, data, "id", LIMIT_ORDER_ID, &refund->id) ||
+    refund->payment = payment;
+    if (take_changed(facts, root, data, &changed) ||
+        shop_take_id(facts, data, "id", LIMIT_ORDER_ID, &refund->id) ||
         take_with_tax(facts, data, "amount", "tax_amount", &refund->amount))
         return;
     refund->time = evidence_time(changed, received_at);

@@ -145,6 +145,12 @@ bool shop_can_list(const struct settings_source *source)
     return shop_has_api(source) && shop_adapter_of(source->provider)->list;
 }
 
+bool shop_lists_all(const struct settings_source *source)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+    return adapter && adapter->lists_all;
+}
+
 int shop_list_for(const struct settings_source *source, const struct shop_walk *walk,
                   const char *cursor, struct shop_fetch *out)
 {

@@ -59,6 +59,7 @@ struct shop_answer {
     int64_t received_at; /* by our clock, beyond which no time of the shop's counts; 0: `date` */
     const char *body;
     size_t len;
+    const char *link; /* the Link header, or NULL */
 };
 
 enum shop_answer_verdict {
@@ -117,6 +118,8 @@ void shop_listing_free(struct shop_listing *listing); /* the contents */
 
 /* Whether the provider has a list to walk (and the source a key). */
 bool shop_can_list(const struct settings_source *source);
+/* Whether its lists know no time of change, so that every walk is a whole one. */
+bool shop_lists_all(const struct settings_source *source);
 /* The call of the page at `cursor`; "" is the first. -1: the provider has none, or that is no
  * cursor of its. */
 int shop_list_for(const struct settings_source *source, const struct shop_walk *walk,
@@ -166,6 +169,7 @@ struct shop_adapter {
                                             struct facts *, struct buf *detail);
     void (*sign)(const struct settings_source *, const char *id, int64_t now, const char *body,
                  size_t len, struct buf *headers);
+    bool lists_all;
     /* The four of listing; NULL where the provider's API cannot. */
     int (*list)(const struct settings_source *, const struct shop_walk *, const char *cursor,
                 struct shop_fetch *);

@@ -5,7 +5,7 @@
 #include "base/limits.h"
 #include "shops/evidence.h"
 #include "shops/json.h"
-#include "shops/shop.h"
+#include "shops/shopify.h"
 #include "shops/signature.h"
 
 /* What Shopify says of the money, and what that means for access. */
@@ -197,10 +197,11 @@ static void disown_whole(struct fact_snapshot *snapshot)
         snapshot->total = listed + 1;
 }
 
-static void read_order(const struct settings_source *source, const struct json_object *root,
-                       int64_t received_at, struct facts *facts)
+void shopify_read_order(const struct settings_source *source, const struct json_object *root,
+                        int64_t received_at, struct facts *facts)
 {
     char *id;
+    const char *rest;
     int64_t updated;
     if (is_wrong_mode(source, root)) {
         facts_set_aside(facts, SET_ASIDE_WRONG_MODE,
@@ -210,8 +211,10 @@ static void read_order(const struct settings_source *source, const struct json_o
     }
     if (shop_take_id(facts, root, "id", LIMIT_ORDER_ID, &id))
         return;
-    struct fact_snapshot *snapshot = fact_order_snapshot(facts_add_order(facts, id, strlen(id)));
+    struct fact_order *order = facts_add_order(facts, id, strlen(id));
+    struct fact_snapshot *snapshot = fact_order_snapshot(order);
     free(id);
+    order->identity = evidence_host(shop_json_text(root, "order_status_url"), &rest);
     if (read_status(facts, snapshot, root) || shop_take_time(facts, root, "updated_at", &updated) ||
         read_lists(facts, snapshot, root))
         return;
@@ -308,6 +311,16 @@ static int take_dispute_time(struct facts *facts, const struct json_object *root
     return 0;
 }
 
+int shopify_chargeback_state(const char *status, enum dispute_state *out)
+{
+    for (size_t i = 0; i < sizeof(chargebacks) / sizeof(chargebacks[0]); i++)
+        if (strcmp(chargebacks[i].name, status) == 0) {
+            *out = chargebacks[i].state;
+            return 0;
+        }
+    return -1;
+}
+
 static int take_dispute_state(struct facts *facts, const struct json_object *root,
                               enum dispute_state *state)
 {
@@ -316,11 +329,8 @@ static int take_dispute_state(struct facts *facts, const struct json_object *roo
         *state = DISPUTE_INQUIRY;
         return 0;
     }
-    for (size_t i = 0; i < sizeof(chargebacks) / sizeof(chargebacks[0]); i++)
-        if (strcmp(chargebacks[i].name, status) == 0) {
-            *state = chargebacks[i].state;
-            return 0;
-        }
+    if (shopify_chargeback_state(status, state) == 0)
+        return 0;
     facts_set_aside(facts, SET_ASIDE_MALFORMED, "`status` is none that this version knows");
     return -1;
 }
@@ -378,7 +388,7 @@ static void read_delivery(const struct settings_source *source, const char *body
         read_dispute(root, received_at, facts);
     else if (shop_json_has(root, "id") && shop_json_has(root, "financial_status") &&
              shop_json_array(root, "line_items"))
-        read_order(source, root, received_at, facts);
+        shopify_read_order(source, root, received_at, facts);
     else
         facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER,
                         "the body is no order, refund or dispute of Shopify");
@@ -393,10 +403,16 @@ static void sign(const struct settings_source *source, const char *id, int64_t n
     signature_sign_body(source, body, len, headers);
 }
 
-/* Shopify's API is not asked yet: orders and refunds arrive whole. */
 const struct shop_adapter shop_shopify = {
     .provider = PROVIDER_SHOPIFY,
     .verify = signature_verify_body,
     .read = read_delivery,
+    .can_ask = shopify_can_ask,
+    .fetch = shopify_fetch,
+    .read_answer = shopify_read_answer,
     .sign = sign,
+    .list = shopify_list,
+    .read_listing = shopify_read_listing,
+    .webhook = shopify_webhook,
+    .read_webhook = shopify_read_webhook,
 };

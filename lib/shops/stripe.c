@@ -99,10 +99,11 @@ static void note_version(const struct settings_source *source, const struct json
                  LOG_S("version", is_plain(version) ? version : "?"));
 }
 
-/* Which account it is of, for an endpoint that serves several: nothing here pins it. */
+/* Which account it is of: a connected one is named, the endpoint's own is not. */
 static void note_account(const struct json_object *root, struct facts *facts)
 {
     const char *account = shop_json_text(root, "account");
+    facts_set_identity(facts, account ? account : STRIPE_OWN_ACCOUNT);
     if (account && is_plain(account) && facts->set_aside == SET_ASIDE_NONE)
         facts->detail = xasprintf("of the connected account %s", account);
 }
@@ -124,7 +125,7 @@ static int check_mode(const struct settings_source *source, const struct json_ob
     return -1;
 }
 
-static void read_event(const struct settings_source *source, const struct json_object *root,
+void stripe_read_event(const struct settings_source *source, const struct json_object *root,
                        int64_t received_at, struct facts *facts)
 {
     struct stripe_evidence evidence = {.event = shop_json_text(root, "type"),
@@ -151,7 +152,7 @@ static void read_delivery(const struct settings_source *source, const char *body
         return;
     const char *kind = shop_json_text(root, "object");
     if (kind && strcmp(kind, "event") == 0)
-        read_event(source, root, received_at, facts);
+        stripe_read_event(source, root, received_at, facts);
     else
         facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER,
                         "the body is no event of Stripe with its object in it");
@@ -173,4 +174,8 @@ const struct shop_adapter shop_stripe = {
     .fetch = stripe_fetch,
     .read_answer = stripe_read_answer,
     .sign = sign,
+    .list = stripe_list_page,
+    .read_listing = stripe_read_page,
+    .webhook = stripe_webhook,
+    .read_webhook = stripe_read_webhook,
 };

@@ -1,8 +1,9 @@
 /*
- * Stripe in five files, private to this room: stripe.c verifies and opens events, stripe_api.c asks
- * and reads answers, and between them the objects, which have one shape in both: stripe_purchase.c
- * reads checkout sessions and subscriptions, stripe_payment.c invoices, charges, refunds and
- * disputes, stripe_json.c the members that they have in common.
+ * Stripe in seven files, private to this room: stripe.c verifies and opens events, stripe_api.c
+ * asks and reads answers, stripe_list.c walks lists, stripe_webhook.c looks after the webhook, and
+ * between them the objects, which have one shape in all: stripe_purchase.c reads checkout sessions
+ * and subscriptions, stripe_payment.c invoices, charges, refunds and disputes, stripe_json.c the
+ * members that they have in common.
  *
  * The order is the checkout session, or the subscription that it began. Whatever pays for it (an
  * invoice, a payment intent, a charge) is an alias of it: refunds and disputes know no more than
@@ -20,6 +21,9 @@
 #include <stdint.h>
 
 #include "shops/shop.h"
+
+/* The identity of events that name no account. */
+#define STRIPE_OWN_ACCOUNT "own"
 
 /* Where an object comes from. */
 struct stripe_evidence {
@@ -101,12 +105,35 @@ struct fact_subscription *stripe_add_term(struct fact_order *order,
 /* Needs whose object is not the id alone. */
 #define STRIPE_INVOICE_OF "invoice_of:" /* NEED_OWNER: the invoice that this payment paid */
 
+/* The event `root`: its mode, its time, and what its object says. */
+void stripe_read_event(const struct settings_source *source, const struct json_object *root,
+                       int64_t received_at, struct facts *facts);
+
 bool stripe_can_ask(const struct settings_source *source);
+/* A call of the API, with `target` taken over; -1: the key is no header text. */
+int stripe_call(const struct settings_source *source, char *target, struct shop_fetch *out)
+    __attribute__((warn_unused_result));
+/* The elements of an answer that is a list, with the answer in *root, the caller's to put; NULL:
+ * *verdict and `detail` say why not. `may_read`: what the key must be allowed to read. */
+struct json_object *stripe_open_list(const struct shop_answer *answer, const char *may_read,
+                                     struct json_object **root, enum shop_answer_verdict *verdict,
+                                     struct buf *detail) __attribute__((warn_unused_result));
 int stripe_fetch(const struct settings_source *source, const char *order_id,
                  const struct fact_need *need, struct shop_fetch *out);
 enum shop_answer_verdict stripe_read_answer(const struct settings_source *source,
                                             const struct shop_fetch *fetch,
                                             const struct shop_answer *answer, struct facts *out,
                                             struct buf *detail);
+
+int stripe_list_page(const struct settings_source *source, const struct shop_walk *walk,
+                     const char *cursor, struct shop_fetch *out);
+enum shop_answer_verdict stripe_read_page(const struct settings_source *source,
+                                          const struct shop_walk *walk, const char *cursor,
+                                          const struct shop_answer *answer,
+                                          struct shop_listing *out, struct buf *detail);
+int stripe_webhook(const struct settings_source *source, struct shop_fetch *out);
+enum shop_answer_verdict stripe_read_webhook(const struct settings_source *source,
+                                             const char *address, const struct shop_answer *answer,
+                                             enum shop_webhook *out, struct buf *detail);
 
 #endif

@@ -14,6 +14,9 @@
 #define VERSION "2025-03-31.basil"
 #define EXPAND "expand%5B%5D="
 
+#define NOT_TAKEN "Stripe does not take the call (400)"
+#define ADDRESS_ADVICE "check that api_url is https://api.stripe.com"
+
 /* An answer that was read as JSON, on its way to facts. */
 struct reading {
     const struct json_object *root;
@@ -32,15 +35,20 @@ static bool is_asked(const struct reading *reading, const char *kind)
     return told && id && strcmp(told, kind) == 0 && strcmp(id, reading->id) == 0;
 }
 
-/* The elements of an answer that is a list, or NULL with the sentence written. */
-static struct json_object *elements(const struct reading *reading)
+/* The elements of a list object, or NULL with the sentence written. */
+static struct json_object *elements_of(const struct json_object *root, struct buf *detail)
 {
-    const char *told = shop_json_text(reading->root, "object");
-    struct json_object *data = shop_json_array(reading->root, "data");
+    const char *told = shop_json_text(root, "object");
+    struct json_object *data = shop_json_array(root, "data");
     if (data && told && strcmp(told, "list") == 0)
         return data;
-    buf_puts(reading->detail, "Stripe answered with something that is no list");
+    buf_puts(detail, "Stripe answered with something that is no list");
     return NULL;
+}
+
+static struct json_object *elements(const struct reading *reading)
+{
+    return elements_of(reading->root, reading->detail);
 }
 
 static struct fact_order *asked_order(const struct reading *reading)
@@ -292,20 +300,24 @@ bool stripe_can_ask(const struct settings_source *source)
     return credentials_has_bearer(source);
 }
 
+int stripe_call(const struct settings_source *source, char *target, struct shop_fetch *out)
+{
+    char *key = credentials_bearer(source);
+    if (!key) {
+        free(target);
+        return -1;
+    }
+    *out = (struct shop_fetch){
+        .target = target, .header = key, .header2 = xstrdup("Stripe-Version: " VERSION)};
+    return 0;
+}
+
 int stripe_fetch(const struct settings_source *source, const char *order_id,
                  const struct fact_need *need, struct shop_fetch *out)
 {
     const char *id;
     const struct call *call = find_call(need->kind, order_id, need->object, &id);
-    char *key = call ? credentials_bearer(source) : NULL;
-    if (!key)
-        return -1;
-    *out = (struct shop_fetch){
-        .target = xasprintf("%s%s%s", call->before, id, call->after),
-        .header = key,
-        .header2 = xstrdup("Stripe-Version: " VERSION),
-    };
-    return 0;
+    return call ? stripe_call(source, xasprintf("%s%s%s", call->before, id, call->after), out) : -1;
 }
 
 /* Answers of the other mode would mix what events keep apart. */
@@ -340,14 +352,14 @@ enum shop_answer_verdict stripe_read_answer(const struct settings_source *source
     static const struct answer_advice advice = {
         .key = "check that api_key_file holds a secret key, or a restricted one that may read "
                "checkout sessions, subscriptions, invoices, customers, charges and disputes",
-        .address = "check that api_url is https://api.stripe.com",
+        .address = ADDRESS_ADVICE,
     };
     const char *id;
     const struct call *call = find_call(fetch->kind, fetch->order_id, fetch->object, &id);
     if (!call)
         return answer_refuse(detail, "there is no such call of Stripe's API");
     if (answer->status == 400)
-        return answer_refuse(detail, "Stripe does not take the call (400)");
+        return answer_refuse(detail, NOT_TAKEN);
     enum shop_answer_verdict verdict;
     struct json_object *root = answer_open(answer, &advice, &verdict, detail);
     if (!root)
@@ -357,4 +369,34 @@ enum shop_answer_verdict stripe_read_answer(const struct settings_source *source
     verdict = read_json(source, call, answer->status, &reading);
     json_object_put(root);
     return verdict;
+}
+
+struct json_object *stripe_open_list(const struct shop_answer *answer, const char *may_read,
+                                     struct json_object **root, enum shop_answer_verdict *verdict,
+                                     struct buf *detail)
+{
+    char *key = xasprintf("check that api_key_file holds a secret key, or a restricted one that "
+                          "may read %s",
+                          may_read);
+    const struct answer_advice advice = {.key = key, .address = ADDRESS_ADVICE};
+    struct json_object *data = NULL;
+    *verdict = SHOP_ANSWER_REFUSED;
+    *root = NULL;
+    if (answer->status == 400)
+        buf_puts(detail, NOT_TAKEN);
+    else
+        *root = answer_open(answer, &advice, verdict, detail);
+    free(key);
+    if (!*root)
+        return NULL;
+    *verdict = SHOP_ANSWER_REFUSED;
+    if (answer->status == 404)
+        buf_puts(detail, "Stripe has no such list (404)");
+    else
+        data = elements_of(*root, detail);
+    if (!data) {
+        json_object_put(*root);
+        *root = NULL;
+    }
+    return data;
 }

@@ -97,6 +97,48 @@ static int add_invoice_aliases(struct facts *facts, struct fact_order *order,
 }
 
 /*
+ * When an invoice's word on the term counts from: just before the second in which it was made, and
+ * that it was paid after that it was not. What became of the subscription since then its own
+ * objects say, and whatever they say stands: an open invoice may be paid long after the
+ * subscription was cancelled, and brings nothing back.
+ */
+static int take_term_time(struct facts *facts, const struct json_object *invoice, bool paid,
+                          const struct stripe_evidence *evidence, int64_t *out)
+{
+    int64_t created;
+    if (stripe_take_seconds(facts, invoice, "created", &created))
+        return -1;
+    *out = created == TIME_NONE || created > evidence->time ? evidence->time
+                                                            : created - (paid ? 1 : 2);
+    return 0;
+}
+
+/* A term that an invoice tells. */
+static struct fact_subscription *add_invoice_term(struct facts *facts, struct fact_order *order,
+                                                  const struct json_object *invoice, bool paid,
+                                                  const struct stripe_evidence *evidence)
+{
+    struct stripe_evidence made = *evidence;
+    return take_term_time(facts, invoice, paid, evidence, &made.time)
+               ? NULL
+               : stripe_add_term(order, &made);
+}
+
+/* The payment that paid an invoice, where it is told and there is but one; else *id is NULL. */
+static int take_invoice_payment(struct facts *facts, const struct json_object *invoice, char **id)
+{
+    struct json_object *payments = stripe_list(invoice, "payments");
+    if (!payments)
+        return stripe_take_link(facts, invoice, "payment_intent", id);
+    *id = NULL;
+    if (json_object_array_length(payments) != 1 || stripe_has_more(invoice, "payments"))
+        return 0;
+    return stripe_take_link(facts,
+                            shop_json_object(json_object_array_get_idx(payments, 0), "payment"),
+                            "payment_intent", id);
+}
+
+/*
  * A period that was paid. It begins without refunds: those of earlier payments are of no account
  * any more. An answer tells of a payment that was made before, so it stands at that time; its term
  * is the subscription's to tell.
@@ -117,31 +159,39 @@ static int read_paid(struct facts *facts, struct fact_order *order,
     snapshot->paid_at = evidence_time(paid_at, evidence->received_at);
     snapshot->lists_refunds = true;
     evidence_set_address(snapshot, shop_json_text(invoice, "customer_email"));
-    if (stripe_take_amount(facts, invoice, "amount_paid", -1, &snapshot->total))
+    if (stripe_take_amount(facts, invoice, "amount_paid", -1, &snapshot->total) ||
+        take_invoice_payment(facts, invoice, &snapshot->payment))
         return -1;
-    if (evidence->event) {
-        struct fact_subscription *term = stripe_add_term(order, evidence);
-        term->state = SUBSCRIPTION_ACTIVE;
-        /* What is billed afterwards, by use, is a period that is over: it says nothing of the next.
-         */
-        term->paid_until = billing->end > evidence->time ? billing->end : TIME_NONE;
-        fact_add_need(order, NEED_LINES, order->id, false);
-    }
+    if (!evidence->event)
+        return 0;
+    fact_add_need(order, NEED_LINES, order->id, false);
+    /* What is billed afterwards, by use, is a period that is over: it says nothing of the next. */
+    if (billing->end != TIME_NONE && billing->end <= evidence->time)
+        return 0;
+    struct fact_subscription *term = add_invoice_term(facts, order, invoice, true, evidence);
+    if (!term)
+        return -1;
+    term->state = SUBSCRIPTION_ACTIVE;
+    term->paid_until = billing->end;
     return 0;
 }
 
 /* A period that was not paid. Of the first one there is nothing to lose yet. */
-static void read_unpaid(struct fact_order *order, const struct json_object *invoice,
-                        const struct billing *billing, const struct stripe_evidence *evidence)
+static int read_unpaid(struct facts *facts, struct fact_order *order,
+                       const struct json_object *invoice, const struct billing *billing,
+                       const struct stripe_evidence *evidence)
 {
     const char *reason = shop_json_text(invoice, "billing_reason");
     if (reason && strcmp(reason, "subscription_create") == 0)
-        return;
-    struct fact_subscription *term = stripe_add_term(order, evidence);
+        return 0;
+    struct fact_subscription *term = add_invoice_term(facts, order, invoice, false, evidence);
+    if (!term)
+        return -1;
     term->state = SUBSCRIPTION_PAST_DUE;
     term->unpaid_since =
         billing->start == TIME_NONE || billing->start > term->time ? term->time : billing->start;
     term->paid_until = term->unpaid_since;
+    return 0;
 }
 
 void stripe_add_invoice(struct facts *facts, const char *subscription,
@@ -153,10 +203,9 @@ void stripe_add_invoice(struct facts *facts, const char *subscription,
     if (add_invoice_aliases(facts, order, invoice) || read_billing(facts, invoice, &billing) ||
         !billing.period)
         return;
-    if (failed)
-        read_unpaid(order, invoice, &billing, evidence);
-    else if ((evidence->event || is_paid(invoice)) &&
-             read_paid(facts, order, invoice, &billing, evidence))
+    if (failed ? read_unpaid(facts, order, invoice, &billing, evidence)
+               : (evidence->event || is_paid(invoice)) &&
+                     read_paid(facts, order, invoice, &billing, evidence))
         return;
 }
 
@@ -259,12 +308,12 @@ static struct fact_refund *find_refund(struct fact_order *order, const char *id)
  * Tells whether all of a charge went back, as a refund under the charge's own id: where the single
  * refunds are not told, that is all there is. One that failed says that not all of it did.
  */
-static void add_whole(struct fact_order *order, const char *charge, enum refund_state state,
-                      int64_t amount, int64_t time)
+static struct fact_refund *add_whole(struct fact_order *order, const char *charge,
+                                     enum refund_state state, int64_t amount, int64_t time)
 {
     struct fact_refund *whole = find_refund(order, charge);
     if (whole && state != REFUND_DONE)
-        return;
+        return whole;
     if (!whole) {
         whole = fact_add_refund(order);
         whole->id = xstrdup(charge);
@@ -272,6 +321,7 @@ static void add_whole(struct fact_order *order, const char *charge, enum refund_
     whole->state = state;
     whole->amount = amount;
     whole->time = time;
+    return whole;
 }
 
 /* A refund counts from when it was made, whenever it is spoken of; that it failed is news of now.
@@ -308,7 +358,8 @@ int stripe_add_refund(struct facts *facts, struct fact_order *order,
     }
     refund = fact_add_refund(order);
     *refund = (struct fact_refund){.id = id, .time = time, .state = state, .amount = amount};
-    if (stripe_take_link(facts, object, "charge", &charge))
+    if (stripe_take_link(facts, object, "payment_intent", &refund->payment) ||
+        stripe_take_link(facts, object, "charge", &charge))
         return -1;
     if (charge && state == REFUND_FAILED)
         add_whole(order, charge, REFUND_FAILED, 0, time);
@@ -344,11 +395,15 @@ int stripe_add_charge_refunds(struct facts *facts, struct fact_order *order,
         return -1;
     if (amount > 0)
         fact_add_need(order, NEED_REFUNDS, id, false);
-    if (stripe_is_true(charge, "refunded"))
-        add_whole(order, id, REFUND_DONE, amount,
-                  evidence_time(evidence->time, evidence->received_at));
+    int bad = 0;
+    if (stripe_is_true(charge, "refunded")) {
+        struct fact_refund *whole = add_whole(order, id, REFUND_DONE, amount,
+                                              evidence_time(evidence->time, evidence->received_at));
+        if (!whole->payment)
+            bad = stripe_take_link(facts, charge, "payment_intent", &whole->payment);
+    }
     free(id);
-    return 0;
+    return bad;
 }
 
 void stripe_read_charge(const struct json_object *charge, const struct stripe_evidence *evidence,

@@ -48,16 +48,19 @@ static int read_lines(struct facts *facts, struct fact_snapshot *snapshot,
 
 /*
  * What a session comes to. One that is complete and `unpaid` has its money still on its way:
- * async_payment_succeeded or async_payment_failed tells how that ends. A session under way may say
- * that no payment is required, and has bought nothing yet.
+ * async_payment_succeeded or async_payment_failed tells how that ends, and in an answer the charge.
+ * A session under way may say that no payment is required, and has bought nothing yet.
  */
 static int session_status(struct facts *facts, const struct json_object *session,
-                          const struct stripe_evidence *evidence, enum order_status *out)
+                          const struct json_object *charge, const struct stripe_evidence *evidence,
+                          enum order_status *out)
 {
     const char *payment = shop_json_text(session, "payment_status");
     const char *status = shop_json_text(session, "status");
-    bool failed =
-        evidence->event && strcmp(evidence->event, "checkout.session.async_payment_failed") == 0;
+    const char *charged = shop_json_text(charge, "status");
+    bool failed = evidence->event
+                      ? strcmp(evidence->event, "checkout.session.async_payment_failed") == 0
+                      : charged && strcmp(charged, "failed") == 0;
     bool unpaid = payment && strcmp(payment, "unpaid") == 0;
     if (!payment ||
         (!unpaid && strcmp(payment, "paid") != 0 && strcmp(payment, "no_payment_required") != 0))
@@ -106,7 +109,7 @@ static int read_session_money(struct facts *facts, struct fact_order *order,
     struct fact_snapshot *snapshot = stripe_add_snapshot(order, evidence);
     const struct json_object *charge =
         shop_json_object(shop_json_object(session, "payment_intent"), "latest_charge");
-    if (session_status(facts, session, evidence, &snapshot->status) ||
+    if (session_status(facts, session, charge, evidence, &snapshot->status) ||
         stripe_take_amount(facts, session, "amount_total", -1, &snapshot->total))
         return -1;
     if (snapshot->status == ORDER_PAID &&

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "shops/evidence.h"
 #include "shops/json.h"
@@ -50,6 +51,17 @@ static const struct {
     {"on-hold", ORDER_PENDING},     {"failed", ORDER_PENDING},  {"checkout-draft", ORDER_PENDING},
     {"auto-draft", ORDER_PENDING},
 };
+
+/* Cash on delivery is sent before it is paid: such an order is paid when it is done. */
+static bool is_unpaid(const struct settings_source *source, const char *method, const char *status)
+{
+    if (!method || strcmp(status, "processing") != 0)
+        return false;
+    for (char **unpaid = source->unpaid_methods; unpaid && *unpaid; unpaid++)
+        if (strcmp(*unpaid, method) == 0)
+            return true;
+    return false;
+}
 
 static enum order_status status_of(const char *name, int64_t paid_at)
 {
@@ -127,6 +139,48 @@ static void read_buyer(struct fact_snapshot *snapshot, const struct json_object 
     evidence_find_reference(snapshot, meta, "key", "value");
 }
 
+/*
+ * The site's address before its REST API: "https://example.com/shop/wp-json/wc/v3/orders/12" is of
+ * example.com/shop, however its permalinks are set; a copy of a shop mostly lies in another folder
+ * or at another host.
+ */
+static char *site_of(const char *href)
+{
+    static const char front[] = "/index.php";
+    const char *path;
+    char *site, *host = evidence_host(href, &path);
+    if (!host)
+        return NULL;
+    size_t len = strcspn(path, "?#");
+    const char *api = strstr(path, "/wc/v");
+    if (api && api < path + len) {
+        len = (size_t)(api - path);
+        while (len > 0 && path[--len] != '/')
+            ;
+    }
+    while (len > 0 && path[len - 1] == '/')
+        len--;
+    if (len >= strlen(front) && strncmp(path + len - strlen(front), front, strlen(front)) == 0)
+        len -= strlen(front);
+    for (size_t i = 0; i < len; i++)
+        len = path[i] > ' ' && path[i] < 0x7f ? len : 0;
+    site = xasprintf("%s%.*s", host, (int)len, path);
+    free(host);
+    return site;
+}
+
+void woocommerce_set_identity(struct fact_order *order, const struct json_object *root)
+{
+    struct json_object *self = shop_json_array(shop_json_object(root, "_links"), "self");
+    const struct json_object *first = self ? json_object_array_get_idx(self, 0) : NULL;
+    char *site = first ? site_of(shop_json_text(first, "href")) : NULL;
+    if (site && strlen(site) <= LIMIT_IDENTITY && !order->identity) {
+        order->identity = site;
+        site = NULL;
+    }
+    free(site);
+}
+
 bool woocommerce_is_order(const struct json_object *root, const char **why)
 {
     const char *type = shop_json_text(root, "type");
@@ -154,7 +208,12 @@ void woocommerce_read_order(const struct json_object *root, struct woocommerce_o
     if (shop_take_time(facts, root, "date_modified_gmt", &modified) ||
         shop_take_time(facts, root, "date_paid_gmt", &snapshot->paid_at))
         return;
+    woocommerce_set_identity(order, root);
+    order->key = shop_json_id(root, "order_key", LIMIT_ORDER_ID);
     snapshot->status = status_of(shop_json_text(root, "status"), snapshot->paid_at);
+    if (is_unpaid(origin.source, shop_json_text(root, "payment_method"),
+                  shop_json_text(root, "status")))
+        snapshot->status = ORDER_PENDING;
     if (read_lists(facts, snapshot, root))
         return;
     if (modified == TIME_NONE) {
@@ -194,7 +253,6 @@ static void set_aside_error(const struct json_object *root, struct facts *facts)
 static void read_delivery(const struct settings_source *source, const char *body, size_t len,
                           int64_t received_at, struct facts *facts)
 {
-    (void)source;
     struct json_object *root = shop_json_read_object(body, len, facts);
     const char *why;
     char *id;
@@ -211,9 +269,10 @@ static void read_delivery(const struct settings_source *source, const char *body
     } else if (!woocommerce_is_order(root, &why)) {
         facts_set_aside(facts, SET_ASIDE_NOT_AN_ORDER, "the body is no order: %s", why);
     } else {
-        woocommerce_read_order(
-            root, (struct woocommerce_origin){.received_at = received_at, .from_api = false},
-            facts);
+        woocommerce_read_order(root,
+                               (struct woocommerce_origin){
+                                   .source = source, .received_at = received_at, .from_api = false},
+                               facts);
     }
     json_object_put(root);
 }
@@ -234,4 +293,8 @@ const struct shop_adapter shop_woocommerce = {
     .fetch = woocommerce_fetch,
     .read_answer = woocommerce_read_answer,
     .sign = sign,
+    .list = woocommerce_list,
+    .read_listing = woocommerce_read_listing,
+    .webhook = woocommerce_webhook,
+    .read_webhook = woocommerce_read_webhook,
 };

@@ -116,9 +116,12 @@ static void read_refunds(const struct json_object *root, const struct shop_fetch
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "the order has too many refunds");
         return;
     }
-    for (size_t i = 0; i < count; i++)
-        if (read_refund(facts, order, json_object_array_get_idx(root, i), answer))
+    for (size_t i = 0; i < count; i++) {
+        const struct json_object *item = json_object_array_get_idx(root, i);
+        woocommerce_set_identity(order, item);
+        if (read_refund(facts, order, item, answer))
             return;
+    }
     if (has_twins(order))
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "two refunds of the order have one id");
 }
@@ -145,7 +148,8 @@ static bool says_gone(const struct json_object *root)
                     strcmp(code, "woocommerce_rest_invalid_order_id") == 0);
 }
 
-static enum shop_answer_verdict read_order_answer(const struct json_object *root,
+static enum shop_answer_verdict read_order_answer(const struct settings_source *source,
+                                                  const struct json_object *root,
                                                   const struct shop_fetch *call,
                                                   const struct shop_answer *answer,
                                                   struct facts *facts, struct buf *detail)
@@ -156,7 +160,8 @@ static enum shop_answer_verdict read_order_answer(const struct json_object *root
         return SHOP_ANSWER_REFUSED;
     }
     woocommerce_read_order(root,
-                           (struct woocommerce_origin){.received_at = answer_receipt(answer),
+                           (struct woocommerce_origin){.source = source,
+                                                       .received_at = answer_receipt(answer),
                                                        .from_api = true,
                                                        .read_at = answer_date(answer)},
                            facts);
@@ -165,7 +170,8 @@ static enum shop_answer_verdict read_order_answer(const struct json_object *root
     return SHOP_ANSWER_READ;
 }
 
-static enum shop_answer_verdict read_json_answer(const struct json_object *root,
+static enum shop_answer_verdict read_json_answer(const struct settings_source *source,
+                                                 const struct json_object *root,
                                                  const struct shop_fetch *call,
                                                  const struct shop_answer *answer,
                                                  struct facts *facts, struct buf *detail)
@@ -179,7 +185,7 @@ static enum shop_answer_verdict read_json_answer(const struct json_object *root,
                              "the shop has no such address: check that api_url is the shop's "
                              "own and that WooCommerce's REST API is on");
     if (call->kind == NEED_ORDER)
-        return read_order_answer(root, call, answer, facts, detail);
+        return read_order_answer(source, root, call, answer, facts, detail);
     if (!json_object_is_type(root, json_type_array))
         return answer_refuse(detail, "the shop answered with something that is no list of refunds");
     read_refunds(root, call, answer, facts);
@@ -191,7 +197,6 @@ enum shop_answer_verdict woocommerce_read_answer(const struct settings_source *s
                                                  const struct shop_answer *answer,
                                                  struct facts *facts, struct buf *detail)
 {
-    (void)source;
     static const struct answer_advice advice = {
         .key = "check that api_key_file holds ck_...:cs_... of a user who may read orders, and "
                "that api_url begins with https://",
@@ -201,7 +206,7 @@ enum shop_answer_verdict woocommerce_read_answer(const struct settings_source *s
     struct json_object *root = answer_open(answer, &advice, &verdict, detail);
     if (!root)
         return verdict;
-    verdict = read_json_answer(root, call, answer, facts, detail);
+    verdict = read_json_answer(source, root, call, answer, facts, detail);
     json_object_put(root);
     return verdict;
 }

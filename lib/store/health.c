@@ -93,10 +93,14 @@ static const struct figure figures[] = {
      "SELECT state, COUNT(*) FROM miro_token GROUP BY state"},
     {"purchase_resync_last_success_timestamp_seconds", "gauge",
      "When a resync of the source last succeeded.", NULL, true, TIME_SECOND,
-     "SELECT source_id, last_success_at FROM resync_watermark"},
+     "SELECT source_id, last_success_at FROM resync_source WHERE last_success_at IS NOT NULL"},
     {"purchase_source_healthy", "gauge",
-     "0: the shop signed an error instead of an order within the last day.", NULL, true, 1,
-     "SELECT s.id, IF(EXISTS(SELECT 1 FROM delivery d FORCE INDEX (delivery_reason)"
+     "0: the last resync found the shop's webhook disabled or its API closed to us, or the shop"
+     " signed an error instead of an order within the last day.",
+     NULL, true, 1,
+     "SELECT s.id, IF(EXISTS(SELECT 1 FROM resync_source r WHERE r.source_id = s.id"
+     " AND r.trouble IS NOT NULL)"
+     " OR EXISTS(SELECT 1 FROM delivery d FORCE INDEX (delivery_reason)"
      " WHERE d.reason = 'source_misconfigured' AND d.source_id = s.id AND d.last_received_at >"
      " CAST((UNIX_TIMESTAMP(NOW(6)) - 86400) * 1000000 AS SIGNED)), 0, 1)"
      " FROM source s WHERE s.retired_at IS NULL"},

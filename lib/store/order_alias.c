@@ -235,19 +235,28 @@ static void batch_put(struct alias_batch *out, struct names *names, const struct
     }
 }
 
+enum db_result order_alias_lock(struct db *db, const struct orders_context *context,
+                                const struct order_news *news, size_t count)
+{
+    struct names names = {0};
+    enum db_result result;
+
+    names_gather(&names, news, count);
+    result = names_lock(db, &names, context->now);
+    free(names.items);
+    return result;
+}
+
 enum db_result order_alias_settle(struct db *db, const struct orders_context *context,
                                   const struct order_news *news, size_t count,
                                   struct alias_batch *out)
 {
     struct names names = {0};
-    enum db_result result = DB_OK;
+    enum db_result result;
 
     memset(out, 0, sizeof(*out));
     names_gather(&names, news, count);
-    if (!context->dry_run)
-        result = names_lock(db, &names, context->now);
-    if (result == DB_OK)
-        result = names_follow(db, &names);
+    result = names_follow(db, &names);
     if (result == DB_OK && !context->dry_run)
         result = names_record(db, &names);
     if (result == DB_OK && !context->dry_run)

@@ -18,11 +18,14 @@ struct alias_batch {
 };
 
 /*
- * In the caller's transaction: takes the row locks of every id that the news name, follows known
- * aliases, records new ones, and moves what was known under them. Whoever speaks of an alias takes
- * its lock first, so that no evidence is written under an id that another transaction is turning
- * into an alias.
+ * In the caller's transaction: takes the row locks of every id that the news name. Whoever speaks
+ * of an alias takes its lock first, so that no evidence is written under an id that another
+ * transaction is turning into an alias.
  */
+enum db_result order_alias_lock(struct db *db, const struct orders_context *context,
+                                const struct order_news *news, size_t count)
+    __attribute__((warn_unused_result));
+/* After that: follows known aliases, records new ones, and moves what was known under them. */
 enum db_result order_alias_settle(struct db *db, const struct orders_context *context,
                                   const struct order_news *news, size_t count,
                                   struct alias_batch *out) __attribute__((warn_unused_result));

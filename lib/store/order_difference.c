@@ -82,6 +82,36 @@ static void describe(enum contribution_state state, int64_t quantity, int64_t en
              when[0] ? " until " : "", when);
 }
 
+/* Whether it gives something now: a grace that runs counts. */
+static bool is_live(enum contribution_state state, int64_t ends_at, int64_t grace_until,
+                    int64_t now)
+{
+    return state == CONTRIBUTION_ACTIVE && (ends_at == TIME_NONE || ends_at > now ||
+                                            (grace_until != TIME_NONE && grace_until > now));
+}
+
+/* Tells whoever asked, once a change. */
+static void tell_change(const struct difference *difference, const struct audit_row *row,
+                        const struct standing_row *was, const struct contribution *is,
+                        const char *before, const char *after)
+{
+    const struct orders_context *context = difference->batch->context;
+    bool had = was != NULL && is_live(was->state, was->ends_at, was->grace_until, context->now);
+    bool has = is != NULL && is_live(is->state, is->ends_at, is->grace_until, context->now);
+    struct order_change change = {.source_id = row->source_id,
+                                  .order_id = row->order_id,
+                                  .line_id = row->line_id,
+                                  .key = row->key,
+                                  .subject = row->subject,
+                                  .before = before,
+                                  .after = after,
+                                  .lost = had && !has,
+                                  .gained = has && !had};
+
+    if (context->changed != NULL)
+        context->changed(&change, context->changed_arg);
+}
+
 /* One audit row and the feed of both subjects. `was` or `is` may be NULL. */
 static void note_change(struct difference *difference, struct order_work *work,
                         const struct standing_row *was, const struct contribution *is)
@@ -110,6 +140,7 @@ static void note_change(struct difference *difference, struct order_work *work,
         feed_add(&difference->feed, work->merged.subject.id);
     }
     audit_add(&difference->audit, &row, was ? before : NULL, is ? after : NULL);
+    tell_change(difference, &row, was, is, was ? before : NULL, is ? after : NULL);
     work->changes++;
 }
 

@@ -120,6 +120,7 @@ static void snapshot_row(struct db_rows *rows, void *arg)
     snapshot->owner_team = row_text(rows, 16);
     facts->time_claimed = db_int(rows, 17);
     facts->disputed = db_int(rows, 18) != 0;
+    facts->payment = row_text(rows, 19);
 }
 
 static void line_row(struct db_rows *rows, void *arg)
@@ -180,6 +181,7 @@ static void refund_row(struct db_rows *rows, void *arg)
     refund->state = (enum refund_state)column_enum(rows, 5);
     refund->amount = db_int(rows, 6);
     refund->lines_known = db_int(rows, 7) != 0;
+    refund->payment = row_text(rows, 8);
 }
 
 static void refund_line_row(struct db_rows *rows, void *arg)
@@ -227,7 +229,7 @@ static const struct {
 } fact_tables[] = {
     {"SELECT source_id, order_id, digest, time, time_flagged, from_api, read_at, CAST(status AS UNSIGNED),"
      " lines_known, lists_refunds, paid_at, total, refunded_total, CAST(address_state AS UNSIGNED),"
-     " address_index, owner_user, owner_team, time_claimed, disputed FROM order_snapshot WHERE (source_id, order_id) IN",
+     " address_index, owner_user, owner_team, time_claimed, disputed, payment FROM order_snapshot WHERE (source_id, order_id) IN",
      "", snapshot_row},
     {"SELECT source_id, order_id, digest, line_id, product, variant, sku, quantity,"
      " refunded_quantity, product2 FROM order_line WHERE (source_id, order_id) IN",
@@ -235,7 +237,7 @@ static const struct {
     {"SELECT source_id, order_id, digest, refund_id, line_id, amount, lines_known, quantity"
      " FROM snapshot_refund WHERE (source_id, order_id) IN",
      "ORDER BY source_id, order_id, digest, refund_id, line_id", listed_refund_row},
-    {"SELECT source_id, order_id, refund_id, detail_only, time, CAST(state AS UNSIGNED), amount, lines_known"
+    {"SELECT source_id, order_id, refund_id, detail_only, time, CAST(state AS UNSIGNED), amount, lines_known, payment"
      " FROM order_refund WHERE (source_id, order_id) IN",
      "", refund_row},
     {"SELECT source_id, order_id, refund_id, detail_only, line_id, quantity"
@@ -386,6 +388,7 @@ static void snapshot_copy(struct fact_snapshot *to, const struct fact_snapshot *
 {
     *to = *from;
     to->address = to->reference = NULL;
+    to->payment = copy_or_null(from->payment);
     to->lines = NULL;
     to->refunds = NULL;
     to->line_count = to->refund_count = 0;
@@ -521,16 +524,23 @@ static void refund_clear(struct fact_refund *refund)
     for (size_t i = 0; i < refund->line_count; i++)
         xfree(refund->lines[i].line_id);
     xfree(refund->lines);
+    xfree(refund->payment);
     xfree(refund->id);
     memset(refund, 0, sizeof(*refund));
 }
 
-/* What a refund gave back never changes: words about it that do not tell take the lines of those
- * that did. */
-static bool refund_lend_lines(struct fact_refund *from, struct fact_refund *to)
+/* What a refund gave back, and of which payment, never changes: words about it that do not tell
+ * take that of those that did. */
+static bool refund_lend(struct fact_refund *from, struct fact_refund *to)
 {
+    bool lends = to->payment == NULL && from->payment != NULL;
+
+    if (lends) {
+        to->payment = from->payment;
+        from->payment = NULL;
+    }
     if (to->lines_known || !from->lines_known)
-        return false;
+        return lends;
     for (size_t i = 0; i < to->line_count; i++)
         xfree(to->lines[i].line_id);
     xfree(to->lines);
@@ -549,12 +559,13 @@ static void add_refund(struct order_work *work, const struct fact_refund *told,
     struct fact_mark *mark;
 
     copy.id = xstrdup(told->id);
+    copy.payment = copy_or_null(told->payment);
     copy.lines = NULL;
     copy.line_count = 0;
     refund_lines_copy(&copy.lines, &copy.line_count, told->lines, told->line_count);
     refund_lines_fold(copy.lines, &copy.line_count);
     if (known != NULL && !refund_greater(&copy, known)) {
-        bool lends = refund_lend_lines(&copy, known);
+        bool lends = refund_lend(&copy, known);
 
         refund_clear(&copy);
         if (!lends)
@@ -563,7 +574,7 @@ static void add_refund(struct order_work *work, const struct fact_refund *told,
         if (known == NULL) {
             known = refund_add(work);
         } else {
-            refund_lend_lines(known, &copy);
+            refund_lend(known, &copy);
             refund_clear(known);
         }
         *known = copy;

@@ -62,6 +62,7 @@ static void add_snapshot(struct values *values, const struct order_work *work, s
     values_add_int(values, now);
     values_add_int(values, facts->time_flagged ? facts->time_claimed : 0);
     values_add_int(values, facts->disputed);
+    values_add_text(values, facts->payment);
 }
 
 /* Calls back for each order's snapshots that are to be written. */
@@ -143,11 +144,11 @@ static enum db_result write_snapshots(struct db *db, const struct order_batch *b
                         " time_flagged, from_api, read_at, status, lines_known, lists_refunds,"
                         " paid_at, total, refunded_total, address_state, address_index,"
                         " owner_user, owner_team, reference_state, delivery_id, recorded_at,"
-                        " time_claimed, disputed)"
+                        " time_claimed, disputed, payment)"
                         " VALUES",
-                        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                        "(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                         "ON DUPLICATE KEY UPDATE time = VALUES(time), read_at = VALUES(read_at)",
-                        &rows, 22);
+                        &rows, 23);
     if (result == DB_OK)
         result = rows_write(db,
                             "INSERT INTO order_line (source_id, order_id, digest, line_id,"
@@ -188,6 +189,7 @@ static void add_refunds(const struct order_work *work, int64_t now, struct value
         values_add_int(rows, refund->lines_known);
         add_delivery(rows, work->refund_marks[i].delivery_id);
         values_add_int(rows, now);
+        values_add_text(rows, refund->payment);
         for (size_t l = 0; l < refund->line_count; l++) {
             add_key(lines, &work->known);
             values_add_text(lines, refund->id);
@@ -214,8 +216,8 @@ static enum db_result write_refunds(struct db *db, const struct order_batch *bat
         result = rows_write(db,
                             "REPLACE INTO order_refund (source_id, order_id, refund_id,"
                             " detail_only, time, state, amount, lines_known, delivery_id,"
-                            " recorded_at) VALUES",
-                            "(?,?,?,?,?,?,?,?,?,?)", "", &rows, 10);
+                            " recorded_at, payment) VALUES",
+                            "(?,?,?,?,?,?,?,?,?,?,?)", "", &rows, 11);
     if (result == DB_OK)
         result = rows_write(db,
                             "INSERT INTO order_refund_line (source_id, order_id, refund_id,"

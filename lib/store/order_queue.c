@@ -68,6 +68,42 @@ enum db_result orders_walk(struct db *db, const struct order_name *from, struct 
                       6, out, most, count);
 }
 
+struct existence {
+    const char *const *ids;
+    size_t count;
+    bool *known;
+};
+
+static void existence_row(struct db_rows *rows, void *arg)
+{
+    const struct existence *existence = arg;
+    size_t len;
+    const char *id = db_bytes(rows, 0, &len);
+
+    for (size_t i = 0; i < existence->count; i++) {
+        if (strcmp(existence->ids[i], id) == 0)
+            existence->known[i] = true;
+    }
+}
+
+enum db_result orders_exist(struct db *db, uint32_t source_id, const char *const *order_ids,
+                            size_t count, bool *known)
+{
+    struct existence existence = {order_ids, count, known};
+    struct values keys = {0};
+    enum db_result result;
+
+    memset(known, 0, count * sizeof(*known));
+    for (size_t i = 0; i < count; i++) {
+        values_add_int(&keys, source_id);
+        values_add_text(&keys, order_ids[i]);
+    }
+    result = rows_read(db, "SELECT order_id FROM shop_order WHERE (source_id, order_id) IN",
+                       "(?,?)", "", &keys, 2, existence_row, &existence);
+    values_free(&keys);
+    return result;
+}
+
 enum db_result orders_schedule_reread(struct db *db, uint32_t source_id, const char *order_id,
                                       uint64_t delivery_id, int64_t due_at)
 {
@@ -187,6 +223,9 @@ enum db_result orders_need_met(struct db *db, uint32_t source_id, const struct f
     enum db_result result;
 
     *met = false;
+    /* What refunds of an object there are is the shop's to say, each time. */
+    if (need->kind == NEED_REFUNDS && need->object != NULL)
+        return DB_OK;
     if (need->kind == NEED_REFUNDS)
         return refunds_told(db, source_id, facts, met);
     if (need->kind == NEED_ORDER)

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "store/catalogue_store.h"
 #include "store/order_alias.h"
+#include "store/order_pin.h"
 #include "store/order_work.h"
 
 /* Shops count time in whole seconds: a read made this long after a change saw all of that second.
@@ -239,7 +240,7 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
     return order_difference(db, batch);
 }
 
-/* The batch under its orders' own ids; what the callers want to know goes back to their news. */
+/* The batch under its orders' own ids; what is to be known of it goes back to the news. */
 static enum db_result apply_settled(struct db *db, const struct orders_context *context,
                                     struct order_news *news, size_t count)
 {
@@ -269,6 +270,37 @@ static enum db_result apply_settled(struct db *db, const struct orders_context *
     return result;
 }
 
+/* What the news ask about before anything is known of them. */
+static void news_reset(struct order_news *news)
+{
+    news->wants_reread = news->wants_refund_lines = false;
+    news->reread_from = 0;
+    news->changes = 0;
+    news->refusal[0] = '\0';
+}
+
+/* Those of the right shop and order; what the callers want to know goes back to their news. */
+static enum db_result apply_pinned(struct db *db, const struct orders_context *context,
+                                   struct order_news *news, size_t count)
+{
+    struct pinned_news pinned;
+    enum db_result result;
+
+    for (size_t i = 0; i < count; i++)
+        news_reset(&news[i]);
+    result = order_pin_sources(db, context, news, count, &pinned);
+    if (result == DB_OK && !context->dry_run && pinned.count > 0)
+        result = order_alias_lock(db, context, pinned.news, pinned.count);
+    if (result == DB_OK)
+        result = order_pin_orders(db, context, news, &pinned);
+    if (result == DB_OK && pinned.count > 0)
+        result = apply_settled(db, context, pinned.news, pinned.count);
+    for (size_t i = 0; result == DB_OK && i < pinned.count; i++)
+        news[pinned.places[i]] = pinned.news[i];
+    pinned_news_free(&pinned);
+    return result;
+}
+
 enum db_result orders_apply(struct db *db, const struct orders_context *context,
                             struct order_news *news, size_t count)
 {
@@ -286,7 +318,7 @@ enum db_result orders_apply(struct db *db, const struct orders_context *context,
         own.catalogue = catalogue;
     }
     if (result == DB_OK)
-        result = apply_settled(db, &own, news, count);
+        result = apply_pinned(db, &own, news, count);
     catalogue_free(catalogue);
     return result;
 }

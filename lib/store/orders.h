@@ -40,10 +40,24 @@ struct order_news {
     enum cause cause;
     char cause_id[32];    /* the delivery's id, the catalogue's version, ... */
     uint64_t delivery_id; /* 0: none */
+    bool answered;        /* the facts were read from the shop's API, not delivered */
     /* out: */
     bool wants_reread, wants_refund_lines;
     int64_t reread_from; /* wants_reread: a read made after this settles it */
     size_t changes;      /* contributions that differ from before */
+    /* Not "": the facts were not taken, because they are of another shop than the source's, or of
+     * another order with the same number; a sentence for the operator, without personal data. */
+    char refusal[256];
+};
+
+/* One contribution that differs from before; borrowed during the call. Where it changes hands it is
+ * told twice: as lost by one subject, and as gained by the other. */
+struct order_change {
+    uint32_t source_id;
+    const char *order_id, *line_id, *key;
+    const unsigned char *subject;
+    const char *before, *after; /* "active x1 until ..."; NULL: none */
+    bool lost, gained;          /* it was live and is not any more, or the reverse */
 };
 
 struct orders_context {
@@ -52,6 +66,9 @@ struct orders_context {
     const struct catalogue *catalogue; /* of orders_catalogue(), or NULL: read in the transaction */
     int64_t now;
     bool dry_run; /* compare only: rebuild --check */
+    /* Called for each change, within the transaction, which may run more than once; or NULL. */
+    void (*changed)(const struct order_change *change, void *arg);
+    void *changed_arg;
 };
 
 /*
@@ -70,6 +87,10 @@ enum db_result orders_apply(struct db *db, const struct orders_context *context,
 enum db_result orders_need_met(struct db *db, uint32_t source_id, const struct fact_order *facts,
                                const struct fact_need *need, bool *met)
     __attribute__((warn_unused_result));
+
+/* Which of the orders (or aliases) are known: `known` has an element for each. */
+enum db_result orders_exist(struct db *db, uint32_t source_id, const char *const *order_ids,
+                            size_t count, bool *known) __attribute__((warn_unused_result));
 
 /* Orders projected with an older catalogue than `version`, at most `most`. */
 struct order_name {

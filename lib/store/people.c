@@ -231,6 +231,9 @@ enum db_result people_unlink(struct db *db, const struct vault *vault, const cha
 
 /* --- profiles ------------------------------------------------------------------------------ */
 
+/* Addresses change seldom, and a user can sign in again to be seen at once. */
+#define PROFILE_AGAIN (7 * TIME_DAY)
+
 struct profile_work {
     const struct vault *vault;
     struct people_profile *profile;
@@ -263,6 +266,17 @@ static enum db_result profile_address(struct db *db, const struct profile_work *
     return result == DB_OK ? contest(db, index, &link) : result;
 }
 
+/* When nobody says otherwise: up to a tenth earlier, so that a crowd spreads. */
+static int64_t profile_due(const struct people_profile *profile)
+{
+    uint32_t random;
+
+    digest_random(&random, sizeof(random));
+    return profile->due_at != TIME_NONE
+               ? profile->due_at
+               : profile->now + PROFILE_AGAIN - (int64_t)random % (PROFILE_AGAIN / 10);
+}
+
 static enum db_result profile_body(struct db *db, void *arg)
 {
     struct profile_work *work = arg;
@@ -275,7 +289,7 @@ static enum db_result profile_body(struct db *db, void *arg)
         " profile_due_at = VALUES(profile_due_at), profile_attempts = 0, lease_owner = NULL",
         (struct db_value[]){db_text(profile->user), DB_VALUE_INT(profile->now),
                             db_text(profile->state[0] ? profile->state : NULL),
-                            DB_VALUE_INT(profile->now), db_time(profile->due_at)},
+                            DB_VALUE_INT(profile->now), DB_VALUE_INT(profile_due(profile))},
         5);
 
     profile->outcome = LINK_NONE;

@@ -13,6 +13,7 @@
 #include "base/limits.h"
 #include "db/batch.h"
 #include "store/context.h"
+#include "store/tokens.h"
 #include "vault/vault.h"
 
 /* Stores a token answer: tokens sealed, state valid, the user created, the profile due at once. */
@@ -37,7 +38,7 @@ struct people_profile {
     const char *address; /* normalised, or NULL */
     char state[33];
     int64_t now;
-    int64_t due_at;            /* when to read it again, or TIME_NONE */
+    int64_t due_at; /* when to read it again; TIME_NONE: in a week, as addresses change */
     enum link_outcome outcome; /* out */
 };
 extern const struct batch_kind people_profile_batch;
@@ -63,22 +64,36 @@ enum db_result people_unlink(struct db *db, const struct vault *vault, const cha
                              const char *by, const char *why, int64_t now, bool *found)
     __attribute__((warn_unused_result));
 
-/* Users whose token has no address yet, or whose profile is due: claimed, with an access token
- * opened. `seen` counts also those who were due and cannot be asked for: if it is not 0 there may
- * be more. */
+/*
+ * Users whose profile is due, until `due_before`: claimed, with the token to ask with, which is
+ * the user's best. One that runs out, or did, is to be refreshed first. `seen` counts also those
+ * who cannot be asked for, and are due no more.
+ */
 struct people_due {
-    char user[LIMIT_MIRO_ID + 1], team[LIMIT_MIRO_ID + 1], client_id[LIMIT_MIRO_ID + 1];
-    char *access; /* wiped by people_due_free() */
+    struct token_key token; /* whose, and which */
+    char *access;           /* wiped by people_due_free() */
+    bool refreshable;
+    bool expired; /* refresh it first */
     uint32_t attempts;
 };
-enum db_result people_claim_due(struct db *db, const struct vault *vault, const char *owner,
-                                int64_t now, struct people_due *out, size_t most, size_t *count,
-                                size_t *seen) __attribute__((warn_unused_result));
+struct people_claim {
+    const char *owner;
+    int64_t now, due_before;
+    struct people_due *out;
+    size_t most, count, seen; /* count, seen: out */
+};
+enum db_result people_claim_due(struct db *db, const struct vault *vault,
+                                struct people_claim *claim) __attribute__((warn_unused_result));
 void people_due_free(struct people_due *due);
-/* The profile could not be read: again at `due_at`; `refused` marks the token, and loses nothing
- * else. */
-enum db_result people_profile_failed(struct db *db, const struct people_due *due, bool refused,
-                                     int64_t now, int64_t due_at)
+/* The profile could not be read: again at `due_at`. */
+enum db_result people_put_off(struct db *db, const char *user, int64_t due_at)
+    __attribute__((warn_unused_result));
+enum db_result people_count_due(struct db *db, int64_t due_before, size_t *count)
+    __attribute__((warn_unused_result));
+
+/* The identity's state may have changed with a token: whoever waits for this user is told. In the
+ * caller's transaction. */
+enum db_result people_feed(struct db *db, const char *user, int64_t now)
     __attribute__((warn_unused_result));
 
 /* Manual grants. grant_id is 16 hex digits. */

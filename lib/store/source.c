@@ -10,6 +10,8 @@
 struct source_entry {
     uint32_t id;
     char *name;
+    char **identities; /* NULL-terminated, or NULL */
+    char *learned;     /* or NULL */
 };
 
 struct source_map {
@@ -49,7 +51,7 @@ static enum db_result sources_read(struct db *db, struct source_map **out)
 {
     struct db_rows *rows;
     struct source_map *map;
-    enum db_result result = db_query(db, "SELECT id, name FROM source", NULL, 0, &rows);
+    enum db_result result = db_query(db, "SELECT id, name, identity FROM source", NULL, 0, &rows);
 
     if (result != DB_OK)
         return result;
@@ -62,10 +64,38 @@ static enum db_result sources_read(struct db *db, struct source_map **out)
 
         entry->id = (uint32_t)db_int(rows, 0);
         entry->name = xstrndup(name, len);
+        entry->learned = row_text(rows, 2);
     }
     db_rows_free(rows);
     *out = map;
     return DB_OK;
+}
+
+static struct source_entry *find_entry(const struct source_map *map, uint32_t id)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        if (map->entries[i].id == id)
+            return &map->entries[i];
+    }
+    return NULL;
+}
+
+/* Copies: the map may outlive its configuration. */
+static void identities_set(struct source_map *map, const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->source_count; i++) {
+        struct source_entry *entry = find_entry(map, source_map_id(map, settings->sources[i].name));
+        char **given = settings->sources[i].identity;
+        size_t count = 0;
+
+        while (given != NULL && given[count] != NULL)
+            count++;
+        if (entry == NULL || count == 0)
+            continue;
+        entry->identities = xcalloc(count + 1, sizeof(*entry->identities));
+        for (size_t g = 0; g < count; g++)
+            entry->identities[g] = xstrdup(given[g]);
+    }
 }
 
 enum db_result source_map_load(struct db *db, const struct settings *settings,
@@ -73,20 +103,31 @@ enum db_result source_map_load(struct db *db, const struct settings *settings,
 {
     enum db_result result = sources_read(db, out);
 
-    if (result != DB_OK || sources_known(*out, settings))
-        return result;
-    source_map_free(*out);
-    *out = NULL;
-    result = sources_register(db, settings);
-    return result == DB_OK ? sources_read(db, out) : result;
+    if (result == DB_OK && !sources_known(*out, settings)) {
+        source_map_free(*out);
+        *out = NULL;
+        result = sources_register(db, settings);
+        if (result == DB_OK)
+            result = sources_read(db, out);
+    }
+    if (result == DB_OK)
+        identities_set(*out, settings);
+    return result;
 }
 
 void source_map_free(struct source_map *map)
 {
     if (map == NULL)
         return;
-    for (size_t i = 0; i < map->count; i++)
-        xfree(map->entries[i].name);
+    for (size_t i = 0; i < map->count; i++) {
+        struct source_entry *entry = &map->entries[i];
+
+        for (size_t n = 0; entry->identities != NULL && entry->identities[n] != NULL; n++)
+            xfree(entry->identities[n]);
+        xfree(entry->identities);
+        xfree(entry->learned);
+        xfree(entry->name);
+    }
     xfree(map->entries);
     free(map);
 }
@@ -102,9 +143,31 @@ uint32_t source_map_id(const struct source_map *map, const char *name)
 
 const char *source_map_name(const struct source_map *map, uint32_t id)
 {
-    for (size_t i = 0; i < map->count; i++) {
-        if (map->entries[i].id == id)
-            return map->entries[i].name;
-    }
-    return NULL;
+    const struct source_entry *entry = find_entry(map, id);
+
+    return entry == NULL ? NULL : entry->name;
+}
+
+char *const *source_map_identities(const struct source_map *map, uint32_t id)
+{
+    const struct source_entry *entry = find_entry(map, id);
+
+    return entry == NULL ? NULL : entry->identities;
+}
+
+const char *source_map_learned(const struct source_map *map, uint32_t id)
+{
+    const struct source_entry *entry = find_entry(map, id);
+
+    return entry == NULL ? NULL : entry->learned;
+}
+
+void source_map_learn(const struct source_map *map, uint32_t id, const char *identity)
+{
+    struct source_entry *entry = find_entry(map, id);
+
+    if (entry == NULL)
+        return;
+    xfree(entry->learned);
+    entry->learned = xstrdup(identity);
 }

@@ -20,5 +20,11 @@ enum db_result source_map_load(struct db *db, const struct settings *settings,
 void source_map_free(struct source_map *map);
 uint32_t source_map_id(const struct source_map *map, const char *name); /* 0: unknown */
 const char *source_map_name(const struct source_map *map, uint32_t id); /* NULL: unknown */
+/* What evidence of the source may be of, as it is configured, NULL-terminated; NULL: it is learned.
+ */
+char *const *source_map_identities(const struct source_map *map, uint32_t id);
+/* What was learned, as far as it was read: it is written once, and never changes. NULL: nothing. */
+const char *source_map_learned(const struct source_map *map, uint32_t id);
+void source_map_learn(const struct source_map *map, uint32_t id, const char *identity);
 
 #endif

@@ -24,6 +24,7 @@ enum vault_purpose {
     VAULT_ADDRESS,   /* an e-mail address */
     VAULT_TOKEN,     /* a Miro access or refresh token */
     VAULT_INDEX_KEY, /* the blind index key itself */
+    VAULT_FACTS,     /* what a resync read and has not applied yet */
     VAULT_PURPOSES
 };
 enum vault_mac {

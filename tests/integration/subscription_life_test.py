@@ -125,6 +125,28 @@ class SubscriptionLife(unittest.TestCase):
                                       canceled_at=text(self.at(-0.1)))], {})
         self.assertEqual(self.run_.entitlement("pro", USER)["reason"], "expired")
 
+    def test_a_refund_of_an_earlier_payment_ends_nothing(self):
+        active = {"pro": ("active", 2)}
+        self.step("renewed", [self.state("active", self.at(-10), self.at(20)),
+                              self.payment(1, self.at(-40)), self.payment(2, self.at(-10))], active)
+        self.step("the first one back", [self.refund(1, "txn_1", self.at(-5))], active)
+        self.step("a part of the second", [self.refund(2, "txn_2", self.at(-4), "1999")], active)
+        self.step("all of the second", [self.refund(3, "txn_2", self.at(-3), "2000")], {})
+        self.assertEqual(self.run_.entitlement("pro", USER)["reason"], "refunded")
+        self.step("paid again", [self.payment(3, self.at(-1)),
+                                 self.state("active", self.at(-1), self.at(29))], active)
+
+    def test_a_renewal_keeps_the_first_payment_s_owner(self):
+        """The customer's address changes; whoever has the new one gets nothing."""
+        other = "3458764514838398338"
+        self.run_.ctl("link", other, "-", "--why", "another person", stdin="new@example.test\n")
+        active = {"pro": ("active", 2)}
+        self.step("began", [self.state("active", self.at(-40), self.at(20), "created"),
+                            self.payment(1, self.at(-40))], active)
+        self.api.answers["/customers/ctm_1"]["data"]["email"] = "new@example.test"
+        self.step("renewed", [self.payment(2, self.at(-10))], active)
+        self.assertEqual(self.run_.entitlements(other)["entitlements"], [])
+
     def test_a_refund_under_a_payment_s_own_id_in_any_order(self):
         """The adjustment names the transaction; that it is the subscription's is told by others."""
         bodies = [self.state("active", self.at(-5), self.at(25), "created"),

@@ -10,7 +10,7 @@ from fake_shop import Answer  # noqa: E402
 from life import Life, catalogue  # noqa: E402
 from payloads import DAY, stamp, woo_order, woo_refund  # noqa: E402
 
-API, PLAIN = "woo", "woo-plain"
+API, PLAIN, UNPAID = "woo", "woo-plain", "woo-unpaid"
 ICONS = (1, 10, "ICONS", 1, 49.0)
 BOARDS = (2, 11, "ADD-1", 3, 30.0)
 GONE = Answer({"code": "woocommerce_rest_shop_order_invalid_id", "message": "Invalid ID.",
@@ -18,7 +18,8 @@ GONE = Answer({"code": "woocommerce_rest_shop_order_invalid_id", "message": "Inv
 
 
 class WooCommerceLife(Life):
-    SOURCES = {API: {"provider": "woocommerce", "api": True}, PLAIN: {"provider": "woocommerce"}}
+    SOURCES = {API: {"provider": "woocommerce", "api": True}, PLAIN: {"provider": "woocommerce"},
+               UNPAID: {"provider": "woocommerce", "unpaid_methods": "bacs cheque"}}
 
     def order(self, order_id, status, minute, lines=(ICONS, BOARDS), **more):
         more.setdefault("email", self.email)
@@ -131,6 +132,72 @@ class WooCommerceLife(Life):
             ("opened again", [self.order(order_id, "on-hold", 4)], {}, {"icons": "pending"}),
             ("lost", [self.order(order_id, "cancelled", 5)], {}, {"icons": "cancelled"}),
         ])
+
+    def test_cash_on_delivery_is_paid_when_it_is_done(self):
+        """Such an order is in `processing` from the start, and sent before it is paid."""
+        self.link()
+        order_id, method = self.new_id(), {"payment_method": "cod"}
+        paid = {"icons": 1, "boards": 3}
+        self.walk(PLAIN, [
+            ("ordered", [self.order(order_id, "processing", 1, paid=None, **method)], {},
+             {"icons": "pending", "boards": "pending"}),
+            ("delivered and paid", [self.order(order_id, "completed", 2, **method)], paid, {}),
+            ("given back", [self.order(order_id, "refunded", 3, refunds=[(1, 79.0)], **method)],
+             {}, {"icons": "refunded"}),
+        ])
+
+    def test_a_bank_transfer_is_paid_when_the_seller_says_so(self):
+        """It waits on hold; who moves it on has seen the money."""
+        self.link()
+        order_id, method = self.new_id(), {"payment_method": "bacs"}
+        paid = {"icons": 1, "boards": 3}
+        self.walk(PLAIN, [
+            ("ordered", [self.order(order_id, "on-hold", 1, paid=None, **method)], {},
+             {"icons": "pending"}),
+            ("the money came", [self.order(order_id, "processing", 2, **method)], paid, {}),
+        ])
+
+    def test_unpaid_methods_of_a_source(self):
+        self.link()
+        transfer, cash = self.new_id(), self.new_id()
+        self.walk(UNPAID, [
+            ("listed", [self.order(transfer, "processing", 1, lines=[ICONS])], {},
+             {"icons": "pending"}),
+            ("done", [self.order(transfer, "completed", 2, lines=[ICONS])], {"icons": 1}, {}),
+            ("not listed", [self.order(cash, "processing", 1, lines=[ICONS],
+                                       payment_method="cod")], {"icons": 2}, {}),
+        ])
+
+    def test_a_free_order_gives_what_it_holds(self):
+        """A coupon for everything: nothing was paid, and WooCommerce says that it is."""
+        self.link()
+        order_id, line = self.new_id(), (1, 10, "ICONS", 1, 0.0)
+        self.walk(PLAIN, [
+            ("ordered", [self.order(order_id, "processing", 1, lines=[line], payment_method="")],
+             {"icons": 1}, {}),
+            ("taken back", [self.order(order_id, "refunded", 2, lines=[line],
+                                       payment_method="")], {}, {"icons": "refunded"}),
+        ])
+
+    def test_no_sync_touches_what_an_operator_gave(self):
+        self.link()
+        order_id = self.new_id()
+        self.run_.ctl("grant", self.user, "icons", "--why", "a present")
+        self.run_.ctl("grant", self.user, "support", "--until", "2099-01-01T00:00:00Z", "--why", "w")
+        given = {"icons": 1, "support": 1}
+        rows = ("SELECT HEX(grant_id), user_id, entitlement_key, quantity, ends_at, revoked_at"
+                " FROM manual_grant ORDER BY 1")
+        before = self.run_.sql(rows)
+        self.walk(PLAIN, [
+            ("bought too", [self.order(order_id, "processing", 1, lines=[ICONS])],
+             {"icons": 2, "support": 1}, {}),
+            ("all given back", [self.order(order_id, "refunded", 2, lines=[ICONS],
+                                           refunds=[(1, 49.0)])], given, {"icons": "active"}),
+            ("gone", [self.order(order_id, "trash", 3, lines=[ICONS])], given, {}),
+        ])
+        self.run_.ctl("rebuild")
+        self.expect(given)
+        self.assertEqual(self.run_.sql(rows), before)
 
     # Any order
 

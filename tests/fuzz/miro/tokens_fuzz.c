@@ -27,6 +27,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         die("fuzz: a token beyond its limits");
     if (error.len > 0 && memchr(error.data, '@', error.len))
         die("fuzz: an address in a sentence for the log");
+    buf_reset(&error);
+    if (miro_read_check(statuses[data[0] % 8], (const char *)data + 1, size - 1, &error) ==
+            MIRO_REFUSED &&
+        statuses[data[0] % 8] != 400 && statuses[data[0] % 8] != 401)
+        die("fuzz: a token called dead by a status that does not say so");
+    if ((unsigned)miro_read_refusal((const char *)data + 1, size - 1) > MIRO_REFUSES_UNSAID)
+        die("fuzz: no such refusal");
     miro_tokens_free(&tokens);
     buf_free(&error);
     return 0;

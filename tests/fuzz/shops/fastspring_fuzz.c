@@ -45,8 +45,12 @@ static void read_answer(unsigned what, const char *body, size_t len)
                 account[] = "accounts/A1";
     char *const objects[] = {NULL, order, subscription, account};
     const struct fact_need need = {.kind = NEED_ORDER, .object = objects[what % 4]};
-    struct shop_answer answer = {
-        statuses[what / 4 % 6], "application/json", RECEIVED, RECEIVED, body, len};
+    struct shop_answer answer = {.status = statuses[what / 4 % 6],
+                                 .content_type = "application/json",
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = body,
+                                 .len = len};
     struct shop_fetch fetch;
     struct facts facts = {0};
     struct buf detail = {0};

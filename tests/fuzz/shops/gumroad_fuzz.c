@@ -45,8 +45,12 @@ static void read_answer(unsigned what, const char *body, size_t len)
     char *const objects[] = {NULL, sale, subscriber};
     const struct fact_need need = {.kind = what & 1 ? NEED_LINES : NEED_ORDER,
                                    .object = objects[what / 2 % 3]};
-    struct shop_answer answer = {
-        statuses[what / 6 % 6], "application/json", RECEIVED, RECEIVED, body, len};
+    struct shop_answer answer = {.status = statuses[what / 6 % 6],
+                                 .content_type = "application/json",
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = body,
+                                 .len = len};
     struct shop_fetch fetch;
     struct facts facts = {0};
     struct buf detail = {0};

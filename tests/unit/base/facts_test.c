@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/facts.h"
+#include "base/limits.h"
 #include "base/mem.h"
 
 static void add_line(struct fact_snapshot *snapshot, const char *id, const char *product,
@@ -91,6 +92,10 @@ static void change_address_state(struct fact_snapshot *s)
 {
     s->address_state = ADDRESS_ERASED;
 }
+static void change_payment(struct fact_snapshot *s)
+{
+    s->payment = xstrdup("txn_1");
+}
 static void change_reference(struct fact_snapshot *s)
 {
     s->reference[0] = 'R';
@@ -169,7 +174,7 @@ static void test_digest_covers_everything_else(void **state)
         change_address_state, change_reference,         change_lists_refunds, change_line_id,
         change_product,       change_variant,           change_sku,           change_quantity,
         change_refund_id,     change_refund_amount,     change_refund_known,  change_refund_line,
-        change_line_count,    change_refunded_quantity,
+        change_line_count,    change_refunded_quantity, change_payment,
     };
     enum { CHANGES = sizeof(changes) / sizeof(changes[0]) };
     unsigned char digests[CHANGES + 1][DIGEST_LEN];
@@ -268,6 +273,25 @@ static void test_exact_arrays_may_grow(void **state)
     free(lines);
 }
 
+static void test_identity(void **state)
+{
+    (void)state;
+    char too_long[LIMIT_IDENTITY + 2];
+    struct facts facts = {0};
+    facts_add_order(&facts, "1", 1);
+    facts_add_order(&facts, "2", 1)->identity = xstrdup("own");
+    memset(too_long, 'a', sizeof(too_long));
+    too_long[sizeof(too_long) - 1] = '\0';
+    facts_set_identity(&facts, NULL);
+    facts_set_identity(&facts, "");
+    facts_set_identity(&facts, too_long);
+    assert_null(facts.orders[0].identity);
+    facts_set_identity(&facts, too_long + 1);
+    assert_string_equal(facts.orders[0].identity, too_long + 1);
+    assert_string_equal(facts.orders[1].identity, "own");
+    facts_free(&facts);
+}
+
 static void test_set_aside(void **state)
 {
     (void)state;
@@ -289,6 +313,7 @@ int main(void)
         cmocka_unit_test(test_digest_takes_the_claimed_time),
         cmocka_unit_test(test_arrays_grow),
         cmocka_unit_test(test_exact_arrays_may_grow),
+        cmocka_unit_test(test_identity),
         cmocka_unit_test(test_set_aside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -75,7 +75,7 @@ static void test_values(void **state)
               "[miro second]\nclient_id = 2\nclient_secret_file = m\napi_url = http://[::1]:9/x/\n"
               "completed_url = http://127.0.0.1:9/done?x=1\n"
               "[source a]\nprovider = standard\nwebhook_secret_file = a\nsecret_encoding = raw\n"
-              "live = false\n"
+              "live = false\nidentity = acct_1\town\nunpaid_methods =\n"
               "[source B.2_c-d]\nprovider = gumroad\nwebhook_secret_file = b\n"
               "api_url = https://api.gumroad.com/v2\napi_key_file = k\n"
               "[mail]\nsmtp_url = smtp://127.0.0.1:25\nfrom = Licences@example.com\n",
@@ -101,6 +101,12 @@ static void test_values(void **state)
     assert_null(settings_miro_by_name(settings, "third"));
     assert_int_equal(settings_source(settings, "a/", 1)->secret_encoding, ENCODING_RAW);
     assert_false(settings_source(settings, "a", 1)->live);
+    assert_string_equal(settings_source(settings, "a", 1)->identity[1], "own");
+    assert_null(settings_source(settings, "a", 1)->identity[2]);
+    assert_null(settings_source(settings, "a", 1)->unpaid_methods[0]);
+    assert_null(settings_source(settings, "B.2_c-d", 7)->identity);
+    assert_string_equal(settings_source(settings, "B.2_c-d", 7)->unpaid_methods[0], "cod");
+    assert_null(settings_source(settings, "B.2_c-d", 7)->unpaid_methods[1]);
     assert_string_equal(settings_source(settings, "B.2_c-d", 7)->api_url,
                         "https://api.gumroad.com/v2");
     assert_null(settings_source(settings, "b.2_c-d", 7));
@@ -113,6 +119,8 @@ static void test_values(void **state)
 static const struct {
     const char *text, *fault;
 } faults[] = {
+    {SOURCE_LINES "identity =\n",
+     "x.conf:11: [source a] identity: is empty; expected words with blanks between them\n"},
     {"[nonsense]\nx = y\n",
      "x.conf:8: [nonsense]: unknown section; expected server, database, keys, miro, source or "
      "mail\n"},

@@ -87,6 +87,18 @@ static inline void add_dispute(struct known_order *order, const char *id, int64_
         (struct fact_dispute){.id = xstrdup(id), .time = time, .state = state};
 }
 
+/* A state of the subscription that the order is; what is paid ends at `until`. */
+static inline struct known_subscription *add_state(struct known_order *order, int64_t time,
+                                                   enum subscription_state state, int64_t until)
+{
+    order->subscriptions = xreallocarray(order->subscriptions, order->subscription_count + 1,
+                                         sizeof *order->subscriptions);
+    struct known_subscription *known = &order->subscriptions[order->subscription_count++];
+    *known = (struct known_subscription){
+        .facts = {.time = time, .state = state, .paid_until = until, .unpaid_since = TIME_NONE}};
+    return known;
+}
+
 static inline void set_address(struct known_snapshot *snapshot, unsigned char fill)
 {
     snapshot->facts.address_state = ADDRESS_REAL;
@@ -115,6 +127,8 @@ static inline void digest_snapshots(struct known_order *order)
                              snapshot->digest);
         buf_free(&reference);
     }
+    for (size_t i = 0; i < order->subscription_count; i++)
+        fact_subscription_digest(&order->subscriptions[i].facts, order->subscriptions[i].digest);
 }
 
 /* From bytes: few ids and few times, so that ties are common. Past their end all is 0. */
@@ -201,6 +215,24 @@ static inline void take_snapshot(struct bytes *bytes, struct known_order *order)
     }
 }
 
+static inline void take_state(struct bytes *bytes, struct known_order *order)
+{
+    int64_t time = take_time(bytes);
+    enum subscription_state state = (enum subscription_state)take(bytes, 6);
+    struct known_subscription *known =
+        add_state(order, time, state, take(bytes, 4) ? take_time(bytes) : TIME_NONE);
+    if (state == SUBSCRIPTION_PAST_DUE && take(bytes, 2))
+        known->facts.unpaid_since = take_time(bytes);
+    known->facts.from_api = take(bytes, 2);
+    if (known->facts.from_api)
+        known->facts.read_at = take_time(bytes);
+}
+
+static inline char *take_payment(struct bytes *bytes)
+{
+    return take(bytes, 2) ? xstrdup(take_name(bytes)) : NULL;
+}
+
 static inline void known_from_bytes(struct bytes *bytes, struct known_order *order)
 {
     *order = (struct known_order){.source = "shop", .source_id = 1, .id = xstrdup("7")};
@@ -220,6 +252,12 @@ static inline void known_from_bytes(struct bytes *bytes, struct known_order *ord
         int64_t time = take_time(bytes);
         add_dispute(order, id, time, (enum dispute_state)take(bytes, 5));
     }
+    for (unsigned more = take(bytes, 4); more > 0; more--)
+        take_state(bytes, order);
+    for (size_t i = 0; i < order->snapshot_count; i++)
+        order->snapshots[i].facts.payment = take_payment(bytes);
+    for (size_t i = 0; i < order->refund_count; i++)
+        order->refunds[i].payment = take_payment(bytes);
     digest_snapshots(order);
 }
 
@@ -290,6 +328,8 @@ static inline struct known_order known_reordered(const struct known_order *order
         reordered(order->refunds, &copy.refund_count, sizeof *copy.refunds, true, random);
     copy.disputes =
         reordered(order->disputes, &copy.dispute_count, sizeof *copy.disputes, true, random);
+    copy.subscriptions = reordered(order->subscriptions, &copy.subscription_count,
+                                   sizeof *copy.subscriptions, true, random);
     for (size_t i = 0; i < copy.refund_count; i++) {
         struct fact_refund *refund = &copy.refunds[i];
         refund->lines =
@@ -323,6 +363,7 @@ static inline void reordered_free(struct known_order *copy)
     free(copy->snapshots);
     free(copy->refunds);
     free(copy->disputes);
+    free(copy->subscriptions);
 }
 
 /* Writes out. */

@@ -196,6 +196,75 @@ static void a_profile_that_is_not_to_be_had_refuses_no_token(void **state)
     check(profile_text, cases, COUNT(cases));
 }
 
+/* Whoever marks a token for a fault of ours locks its user out. */
+static void a_refusal_is_about_what_it_names(void **state)
+{
+    static const struct {
+        const char *body;
+        enum miro_refusal expected;
+    } cases[] = {
+        {"{\"error\":\"invalid_grant\"}", MIRO_REFUSES_TOKEN},
+        {"{\"error\":\"invalid_grant\",\"error_description\":\"client\"}", MIRO_REFUSES_TOKEN},
+        {"{\"error\":\"invalid_client\"}", MIRO_REFUSES_CLIENT},
+        {"{\"error\":\"invalid_client\",\"error_description\":\"token\"}", MIRO_REFUSES_CLIENT},
+        {"{\"error\":\"unauthorized_client\"}", MIRO_REFUSES_CLIENT},
+        {"{\"error\":\"invalid_request\"}", MIRO_REFUSES_CLIENT},
+        {"{\"error\":\"unsupported_grant_type\"}", MIRO_REFUSES_CLIENT},
+        {"{\"error\":\"denied\",\"error_description\":\"The token is revoked\"}",
+         MIRO_REFUSES_TOKEN},
+        {"{\"code\":\"oauthError\",\"message\":\"Invalid refresh token\"}", MIRO_REFUSES_TOKEN},
+        {"{\"code\":\"oauthError\",\"message\":\"REFRESH_TOKEN is expired\"}", MIRO_REFUSES_TOKEN},
+        {"{\"code\":\"oauthError\",\"message\":\"Invalid authorization code\"}",
+         MIRO_REFUSES_TOKEN},
+        {"{\"code\":\"oauthError\",\"message\":\"Invalid client credentials\"}",
+         MIRO_REFUSES_CLIENT},
+        {"{\"code\":\"oauthError\",\"message\":\"The token's Client Secret is wrong\"}",
+         MIRO_REFUSES_CLIENT},
+        {"{\"code\":\"oauthError\",\"message\":\"Redirect URI mismatch.\"}", MIRO_REFUSES_CLIENT},
+        {"{\"code\":\"tokenNotProvided\"}", MIRO_REFUSES_UNSAID},
+        {"{\"code\":\"oauthError\",\"message\":\"Unauthorized\"}", MIRO_REFUSES_UNSAID},
+        {"{\"message\":7}", MIRO_REFUSES_UNSAID},
+        {"{}", MIRO_REFUSES_UNSAID},
+        {"<p>Your token is invalid</p>", MIRO_REFUSES_UNSAID},
+        {"", MIRO_REFUSES_UNSAID},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        if (miro_read_refusal(cases[i].body, strlen(cases[i].body)) != cases[i].expected)
+            print_error("case: %s\n", cases[i].body);
+        assert_int_equal(miro_read_refusal(cases[i].body, strlen(cases[i].body)),
+                         cases[i].expected);
+    }
+}
+
+static char *check_text(int status, const char *body)
+{
+    struct buf error = {0};
+    enum miro_outcome outcome = miro_read_check(status, body, strlen(body), &error);
+    char *text = xasprintf("%s: %s", outcomes[outcome], or_dash(error.data));
+    buf_free(&error);
+    return text;
+}
+
+static void only_miro_says_that_a_token_is_dead(void **state)
+{
+    static const struct answer_case cases[] = {
+        {"it lives", 200, "{\"type\":\"oAuthToken\"}", "ok: -"},
+        {"dead, as documented", 400, "{\"code\":\"invalidParameters\"}",
+         "refused: Miro answered 400 invalidParameters"},
+        {"dead, as elsewhere", 401, "{\"code\":\"tokenNotProvided\"}",
+         "refused: Miro answered 401 tokenNotProvided"},
+        {"a proxy", 401, "<html>", "strange: Miro answered 401"},
+        {"forbidden", 403, "{\"code\":\"forbiddenAccess\"}",
+         "strange: Miro answered 403 forbiddenAccess"},
+        {"no such endpoint", 404, "{\"code\":\"notFound\"}", "strange: Miro answered 404 notFound"},
+        {"too many", 429, "{}", "later: Miro answered 429"},
+        {"away", 503, "", "later: Miro answered 503"},
+    };
+    (void)state;
+    check(check_text, cases, COUNT(cases));
+}
+
 #define NO_PROFILE "strange: Miro's profile is no JSON object with a usable id"
 
 static void profiles_are_read(void **state)
@@ -231,6 +300,8 @@ int main(void)
         cmocka_unit_test(strange_tokens_are_refused),
         cmocka_unit_test(refusals_are_told_without_secrets),
         cmocka_unit_test(a_profile_that_is_not_to_be_had_refuses_no_token),
+        cmocka_unit_test(a_refusal_is_about_what_it_names),
+        cmocka_unit_test(only_miro_says_that_a_token_is_dead),
         cmocka_unit_test(profiles_are_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -28,10 +28,14 @@ static struct {
     /* What to answer, and what was asked. */
     int status;
     const char *headers, *answer;
+    const char *secret, *otherwise; /* answered 401 to a form without this secret */
     struct buf asked;
+    int asked_times;
     /* What came back. */
     int results;
     enum miro_outcome outcome;
+    enum miro_refusal refusal;
+    int told_status;
     struct buf told;
     int64_t retry_after_us;
 } world;
@@ -43,7 +47,9 @@ static void handle(struct http_request *request, void *arg)
     char *authorization = http_header_text(request, "Authorization");
     char *type = http_header_text(request, "Content-Type");
     char *accept = http_header_text(request, "Accept");
+    bool refused = world.secret && (!body || !strstr(body, world.secret));
     (void)arg;
+    world.asked_times++;
     buf_reset(&world.asked);
     buf_printf(&world.asked, "%s %s|%s|%s|%s|%.*s", http_method(request), http_path(request),
                accept ? accept : "-", type ? type : "-", authorization ? authorization : "-",
@@ -51,7 +57,10 @@ static void handle(struct http_request *request, void *arg)
     free(accept);
     free(type);
     free(authorization);
-    http_respond(request, world.status, world.headers, world.answer, strlen(world.answer));
+    if (refused)
+        http_respond(request, 401, NULL, world.otherwise, strlen(world.otherwise));
+    else
+        http_respond(request, world.status, world.headers, world.answer, strlen(world.answer));
 }
 
 static void done(const struct miro_result *result, void *arg)
@@ -59,6 +68,8 @@ static void done(const struct miro_result *result, void *arg)
     assert_ptr_equal(arg, &world);
     world.results++;
     world.outcome = result->outcome;
+    world.refusal = result->refusal;
+    world.told_status = result->status;
     world.retry_after_us = result->retry_after_us;
     buf_reset(&world.told);
     buf_puts(&world.told, result->error);
@@ -224,6 +235,87 @@ static void token_with_line_break_stays_here(void **state)
     assert_null(strstr(world.told.data, "X-Other"));
 }
 
+#define BAD_CLIENT "{\"code\":\"oauthError\",\"message\":\"Invalid client credentials\"}"
+#define BAD_TOKEN "{\"code\":\"oauthError\",\"message\":\"Invalid refresh token\"}"
+#define BAD_CODE "{\"code\":\"oauthError\",\"message\":\"Invalid authorization code\"}"
+#define UNSAID "{\"code\":\"oauthError\",\"message\":\"Unauthorized\"}"
+
+/* One form, by which secret it is accepted, what is said to the others and to it; how often Miro is
+ * asked, and what comes of it. */
+struct secret_case {
+    const char *what;
+    bool exchange;
+    const char *right, *otherwise;
+    int status;
+    const char *answer;
+    int asked;
+    enum miro_outcome outcome;
+    enum miro_refusal refusal;
+};
+
+static void each_secret_is_tried_while_the_client_is_refused(void **state)
+{
+    static const struct secret_case cases[] = {
+        {"the first", false, "=one", BAD_CLIENT, 200, TOKENS, 1, MIRO_OK, 0},
+        {"the last", false, "=three", BAD_CLIENT, 200, TOKENS, 3, MIRO_OK, 0},
+        {"the last, of an exchange", true, "=three", BAD_CLIENT, 200, TOKENS, 3, MIRO_OK, 0},
+        {"the last, without a word", false, "=three", UNSAID, 200, TOKENS, 3, MIRO_OK, 0},
+        {"a code is not tried again without a word", true, "=three", UNSAID, 200, TOKENS, 1,
+         MIRO_REFUSED, MIRO_REFUSES_UNSAID},
+        {"none", false, "=four", BAD_CLIENT, 200, TOKENS, 3, MIRO_REFUSED, MIRO_REFUSES_CLIENT},
+        {"the token is dead", false, "=two", BAD_CLIENT, 401, BAD_TOKEN, 2, MIRO_REFUSED,
+         MIRO_REFUSES_TOKEN},
+        {"the code is dead", true, "=two", BAD_CLIENT, 401, BAD_CODE, 2, MIRO_REFUSED,
+         MIRO_REFUSES_TOKEN},
+        {"one of them was right, and nothing is said", false, "=one", BAD_CLIENT, 401, UNSAID, 3,
+         MIRO_REFUSED, MIRO_REFUSES_UNSAID},
+        {"away", false, "=two", BAD_CLIENT, 503, "", 2, MIRO_LATER, 0},
+    };
+    struct secret_list kept = world.app.client_secrets;
+    (void)state;
+    world.app.client_secrets =
+        (struct secret_list){.items = {{.bytes = (unsigned char *)xstrdup("one"), .len = 3},
+                                       {.bytes = (unsigned char *)xstrdup("two"), .len = 3},
+                                       {.bytes = (unsigned char *)xstrdup("three"), .len = 5}},
+                             .count = 3};
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct secret_case *item = &cases[i];
+        world.secret = item->right;
+        world.otherwise = item->otherwise;
+        world.asked_times = 0;
+        answer_with(item->status, NULL, item->answer);
+        assert_true(item->exchange ? miro_exchange(world.client, &world.app, "c", "http://x.test/",
+                                                   done, &world)
+                                   : miro_refresh(world.client, &world.app, "r", done, &world));
+        wait_for_result();
+        if (world.asked_times != item->asked || world.outcome != item->outcome)
+            print_error("case: %s\n", item->what);
+        assert_int_equal(world.asked_times, item->asked);
+        assert_int_equal(world.outcome, item->outcome);
+        if (item->outcome == MIRO_REFUSED)
+            assert_int_equal(world.refusal, item->refusal);
+    }
+    world.secret = NULL;
+    for (size_t i = 0; i < 3; i++)
+        free(world.app.client_secrets.items[i].bytes);
+    world.app.client_secrets = kept;
+}
+
+static void a_check_needs_no_secret(void **state)
+{
+    (void)state;
+    answer_with(200, NULL, "{\"type\":\"oAuthToken\"}");
+    assert_true(miro_check(world.client, &world.app, "a_1", done, &world));
+    wait_for_result();
+    assert_string_equal(world.asked.data, "GET /v1/oauth-token|application/json|-|Bearer a_1|");
+    assert_int_equal(world.outcome, MIRO_OK);
+    assert_int_equal(world.told_status, 200);
+    answer_with(401, NULL, "{\"code\":\"tokenNotProvided\"}");
+    assert_true(miro_check(world.client, &world.app, "a_1", done, &world));
+    wait_for_result();
+    assert_int_equal(world.outcome, MIRO_REFUSED);
+}
+
 static void nobody_there_is_later(void **state)
 {
     char *api_url = world.app.api_url;
@@ -247,6 +339,8 @@ int main(void)
         cmocka_unit_test(profile_carries_the_token),
         cmocka_unit_test(refusals_come_back),
         cmocka_unit_test(token_with_line_break_stays_here),
+        cmocka_unit_test(each_secret_is_tried_while_the_client_is_refused),
+        cmocka_unit_test(a_check_needs_no_secret),
         cmocka_unit_test(nobody_there_is_later),
     };
     return cmocka_run_group_tests(tests, open_world, close_world);

@@ -172,9 +172,12 @@ static void captured_answers_are_read(void **state)
         struct buf body = read_file(name), detail = {0};
         struct shop_fetch call = {.kind = cases[i].refunds ? NEED_REFUNDS : NEED_ORDER,
                                   .order_id = xstrdup("12")};
-        struct shop_answer answer = {
-            cases[i].status, "application/json; charset=UTF-8", RECEIVED + TIME_HOUR, 0, body.data,
-            body.len};
+        struct shop_answer answer = {.status = cases[i].status,
+                                     .content_type = "application/json; charset=UTF-8",
+                                     .date = RECEIVED + TIME_HOUR,
+                                     .received_at = 0,
+                                     .body = body.data,
+                                     .len = body.len};
         struct facts facts = {0};
         assert_int_equal(shop_read_answer(&source, &call, &answer, &facts, &detail),
                          SHOP_ANSWER_READ);

@@ -324,6 +324,61 @@ static void states_of_subscriptions(void **state)
     "{\"item_id\":\"txnitm_2\",\"type\":\"partial\",\"amount\":\"200\"}]"
 #define AT_NINE " at=2026-11-23T09:00:00Z"
 
+/* Every action with every status: what it takes or gives back. */
+static void every_action_in_every_status(void **state)
+{
+    static const char *const statuses[] = {"pending_approval", "approved", "rejected", "reversed"};
+    static const struct {
+        const char *action, *begins[4];
+    } cases[] = {
+        {"refund",
+         {"[txn_1 refund:pending", "[txn_1 refund:done", "[txn_1 refund:failed",
+          "[txn_1 refund:failed"}},
+        {"credit", {"not_an_order", "not_an_order", "not_an_order", "not_an_order"}},
+        {"credit_reverse", {"not_an_order", "not_an_order", "not_an_order", "not_an_order"}},
+        {"chargeback",
+         {"[txn_1 dispute:inquiry chargeback", "[txn_1 dispute:open chargeback",
+          "[txn_1 dispute:won chargeback", "[txn_1 dispute:won chargeback"}},
+        {"chargeback_reverse",
+         {"not_an_order", "[txn_1 dispute:won chargeback", "not_an_order", "not_an_order"}},
+        {"chargeback_warning",
+         {"[txn_1 dispute:inquiry warning", "[txn_1 dispute:inquiry warning",
+          "[txn_1 dispute:won warning", "[txn_1 dispute:won warning"}},
+        {"chargeback_warning_reverse",
+         {"not_an_order", "[txn_1 dispute:won warning", "not_an_order", "not_an_order"}},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++)
+        for (size_t j = 0; j < COUNT(statuses); j++) {
+            char *body = xasprintf(
+                "{\"event_type\":\"adjustment.updated\",\"occurred_at\":\"2026-11-23T09:00:00Z\","
+                "\"data\":{\"id\":\"adj_1\",\"transaction_id\":\"txn_1\",\"action\":\"%s\","
+                "\"status\":\"%s\"}}",
+                cases[i].action, statuses[j]);
+            char *text = read_bytes(&source, body, strlen(body));
+            if (strncmp(text, cases[i].begins[j], strlen(cases[i].begins[j])) != 0)
+                print_error("case: %s %s: %s\n", cases[i].action, statuses[j], text);
+            assert_memory_equal(text, cases[i].begins[j], strlen(cases[i].begins[j]));
+            free(text);
+            free(body);
+        }
+}
+
+/* It is paid for again from the period that runs. */
+static void a_resumed_subscription_is_active(void **state)
+{
+    static const char body[] =
+        "{\"event_type\":\"subscription.resumed\",\"occurred_at\":\"2026-11-23T09:00:00Z\","
+        "\"data\":{\"id\":\"sub_1\",\"status\":\"active\",\"paused_at\":null,"
+        "\"scheduled_change\":null,\"items\":[{\"quantity\":1,\"price\":{\"id\":\"pri_1\"}}],"
+        "\"current_billing_period\":{\"starts_at\":\"2026-11-23T09:00:00Z\",\"ends_at\":"
+        "\"2026-12-23T09:00:00Z\"}}}";
+    char *text = read_bytes(&source, body, strlen(body));
+    (void)state;
+    assert_non_null(strstr(text, " term:active at=2026-11-23T09:00:00Z until=2026-12-23"));
+    free(text);
+}
+
 static void adjustments(void **state)
 {
     static const struct reading_case cases[] = {
@@ -393,10 +448,10 @@ static void calls_are_made_of_ids(void **state)
         enum fact_need_kind kind;
         const char *order_id, *object, *target;
     } cases[] = {
-        {NEED_ORDER, "txn_1", NULL, "/transactions/txn_1?include=customer,adjustment"},
-        {NEED_ORDER, "txn_1:once", NULL, "/transactions/txn_1?include=customer,adjustment"},
+        {NEED_ORDER, "txn_1", NULL, "/transactions/txn_1?include=customer,adjustments"},
+        {NEED_ORDER, "txn_1:once", NULL, "/transactions/txn_1?include=customer,adjustments"},
         {NEED_ORDER, "sub_1", NULL, "/subscriptions/sub_1"},
-        {NEED_OWNER, "txn_1", "txn_1", "/transactions/txn_1?include=customer,adjustment"},
+        {NEED_OWNER, "txn_1", "txn_1", "/transactions/txn_1?include=customer,adjustments"},
         {NEED_ADDRESS, "sub_1", "ctm_1", "/customers/ctm_1"},
         {NEED_ADDRESS, "sub_1", NULL, NULL},
         {NEED_ADDRESS, "sub_1", "ctm_1/../../x", NULL},
@@ -443,7 +498,12 @@ static char *answer_text(const struct answer_case *c)
     struct facts facts = {0};
     struct buf detail = {0}, out = {0};
     char *exact = xmemdup(c->body, strlen(c->body) + 1);
-    struct shop_answer answer = {c->status, c->type, RECEIVED, RECEIVED, exact, strlen(c->body)};
+    struct shop_answer answer = {.status = c->status,
+                                 .content_type = c->type,
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = exact,
+                                 .len = strlen(c->body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &call, &answer, &facts, &detail);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
     assert_int_equal(verdict == SHOP_ANSWER_READ, detail.len == 0);
@@ -640,6 +700,8 @@ int main(void)
         cmocka_unit_test(payments_of_subscriptions),
         cmocka_unit_test(states_of_subscriptions),
         cmocka_unit_test(adjustments),
+        cmocka_unit_test(every_action_in_every_status),
+        cmocka_unit_test(a_resumed_subscription_is_active),
         cmocka_unit_test(the_rest),
         cmocka_unit_test(calls_are_made_of_ids),
         cmocka_unit_test(answers_are_read),

@@ -319,6 +319,19 @@ static void polars_refunds(void **state)
     check_readings(&source, cases, COUNT(cases));
 }
 
+/* A refund counts against the payment that it gives back, not against the latest. */
+static void polars_refunds_name_their_payment(void **state)
+{
+    static const char body[] =
+        POLAR("refund.updated", GIVEN("succeeded", ",\"subscription_id\":\"S1\""));
+    struct facts facts = {0};
+    (void)state;
+    shop_read(&source, body, sizeof(body) - 1, RECEIVED, &facts);
+    assert_int_equal(facts.order_count, 1);
+    assert_string_equal(facts.orders[0].refunds[0].payment, "O1");
+    facts_free(&facts);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +346,7 @@ int main(void)
         cmocka_unit_test(polars_refunds_are_summed_with_their_tax),
         cmocka_unit_test(polars_subscriptions),
         cmocka_unit_test(polars_refunds),
+        cmocka_unit_test(polars_refunds_name_their_payment),
     };
     source = source_make(PROVIDER_STANDARD, "whsec_c2VjcmV0IGtleQ==", NULL);
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

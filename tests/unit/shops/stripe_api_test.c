@@ -108,8 +108,12 @@ static char *answer_text(const struct answer_case *one)
     struct fact_need need = {.kind = one->kind, .object = one->object ? object : NULL};
     assert_int_equal(shop_fetch_for(&source, one->order, &need, &fetch), 0);
     char *exact = xmemdup(one->body, strlen(one->body) + 1);
-    struct shop_answer answer = {one->status, one->type, RECEIVED,
-                                 RECEIVED,    exact,     strlen(one->body)};
+    struct shop_answer answer = {.status = one->status,
+                                 .content_type = one->type,
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = exact,
+                                 .len = strlen(one->body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &fetch, &answer, &facts, &detail);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
     assert_int_equal(verdict == SHOP_ANSWER_READ, detail.len == 0);

@@ -207,7 +207,7 @@ static void invoices_renew_subscriptions(void **state)
                        "{\"id\":\"il_1\",\"parent\":null,\"period\":{\"start\":1792746000,"
                        "\"end\":" NINE "}}",
                        "")),
-         "[sub_1 paid" PAID PAYMENT " term:active" AT " until=- alias:in_2 need:lines(sub_1)]"},
+         "[sub_1 paid" PAID PAYMENT " alias:in_2 need:lines(sub_1)]"},
         {"a change within the period is no payment of it",
          EVENT("invoice.paid", INVOICE(BELONGS, CHANGE "," CHANGE, "")), "[sub_1 alias:in_2]"},
         {"an interval that changes is a new period",
@@ -226,6 +226,15 @@ static void invoices_renew_subscriptions(void **state)
          EVENT("invoice.payment_failed",
                INVOICE(BELONGS, LINE, ",\"billing_reason\":\"subscription_create\"")),
          "[sub_1 alias:in_2]"},
+        {"made at eight: what the subscription says from then on stands",
+         EVENT("invoice.paid", INVOICE(BELONGS, LINE, ",\"created\":1795420800")),
+         "[sub_1 paid" PAID PAYMENT " term:active at=2026-11-23T07:59:59.999999Z" UNTIL
+         " alias:in_2 need:lines(sub_1)]"},
+        {"made at eight, and not paid: that it was paid comes after",
+         EVENT("invoice.payment_failed",
+               INVOICE(BELONGS, LINE, ",\"created\":1795420800,\"billing_reason\":\"manual\"")),
+         "[sub_1 term:past_due at=2026-11-23T07:59:59.999998Z"
+         " until=2026-11-23T07:59:59.999998Z since=2026-11-23T07:59:59.999998Z alias:in_2]"},
         {"of no subscription", EVENT("invoice.paid", INVOICE("\"parent\":null", LINE, "")),
          "not_an_order: the invoice belongs to no subscription"},
         {"what basil's invoices do not tell",
@@ -243,6 +252,44 @@ static void invoices_renew_subscriptions(void **state)
     };
     (void)state;
     check_readings(&source, cases, COUNT(cases));
+}
+
+/* The state of a subscription that an event tells; its time, state and end. */
+static struct fact_subscription term_of(const char *body)
+{
+    struct facts facts = {0};
+    shop_read(&source, body, strlen(body), RECEIVED, &facts);
+    assert_int_equal(facts.order_count, 1);
+    assert_non_null(facts.orders[0].subscription);
+    struct fact_subscription term = *facts.orders[0].subscription;
+    facts_free(&facts);
+    return term;
+}
+
+#define DELETED                                                           \
+    EVENT_OF("2025-03-31.basil", "true", "customer.subscription.deleted", \
+             SUBSCRIPTION("canceled", ITEM, ",\"ended_at\":" NINE))
+
+/* The invoice was open when the subscription was cancelled, and is paid half an hour later. */
+static void an_invoice_paid_after_the_end_brings_nothing_back(void **state)
+{
+    static const char *const invoices[] = {
+        "{\"id\":\"evt_2\",\"object\":\"event\",\"created\":1795426200,\"livemode\":true,"
+        "\"type\":\"invoice.paid\",\"data\":{\"object\":" INVOICE(BELONGS, LINE,
+                                                                  ",\"created\":1795424400") "}}",
+        "{\"id\":\"evt_2\",\"object\":\"event\",\"created\":1795426200,\"livemode\":true,"
+        "\"type\":\"invoice.payment_succeeded\",\"data\":{\"object\":" INVOICE(
+            OLD_BELONGS, OLD_LINE, ",\"created\":1795420800") "}}",
+        "{\"id\":\"evt_2\",\"object\":\"event\",\"created\":1795426200,\"livemode\":true,"
+        "\"type\":\"invoice.payment_failed\",\"data\":{\"object\":" INVOICE(
+            BELONGS, LINE, ",\"created\":1795424400") "}}",
+    };
+    struct fact_subscription over = term_of(DELETED);
+    (void)state;
+    assert_int_equal(over.state, SUBSCRIPTION_EXPIRED);
+    for (size_t i = 0; i < COUNT(invoices); i++)
+        assert_true(term_of(invoices[i]).time < over.time);
+    assert_true(term_of(invoices[2]).time < term_of(invoices[0]).time);
 }
 
 #define CHARGE(whole, refunded, rest)                                                  \
@@ -600,6 +647,7 @@ int main(void)
         cmocka_unit_test(sessions_are_orders),
         cmocka_unit_test(subscriptions_walk_through_every_state),
         cmocka_unit_test(invoices_renew_subscriptions),
+        cmocka_unit_test(an_invoice_paid_after_the_end_brings_nothing_back),
         cmocka_unit_test(refunds_are_of_payments),
         cmocka_unit_test(disputes_are_of_payments),
         cmocka_unit_test(other_events_are_no_orders),

@@ -92,7 +92,12 @@ static char *answer_text(enum fact_need_kind kind, int status, const char *type,
                                         : shop_fetch_for(&source, "12", &refunds_need, &fetch),
                      0);
     char *exact = xmemdup(body, strlen(body) + 1);
-    struct shop_answer answer = {status, type, RECEIVED, RECEIVED, exact, strlen(body)};
+    struct shop_answer answer = {.status = status,
+                                 .content_type = type,
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = exact,
+                                 .len = strlen(body)};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &fetch, &answer, &facts, &detail);
     assert_int_equal(facts.set_aside, SET_ASIDE_NONE);
     assert_int_equal(verdict == SHOP_ANSWER_READ, facts.order_count > 0);
@@ -219,7 +224,12 @@ static char *skewed_text(enum fact_need_kind kind, int status, const char *body,
     assert_int_equal(kind == NEED_ORDER ? shop_fetch_order(&source, "12", &fetch)
                                         : shop_fetch_for(&source, "12", &refunds_need, &fetch),
                      0);
-    struct shop_answer answer = {status, JSON, RECEIVED + ahead, received_at, body, strlen(body)};
+    struct shop_answer answer = {.status = status,
+                                 .content_type = JSON,
+                                 .date = RECEIVED + ahead,
+                                 .received_at = received_at,
+                                 .body = body,
+                                 .len = strlen(body)};
     assert_int_equal(shop_read_answer(&source, &fetch, &answer, &facts, &detail), SHOP_ANSWER_READ);
     char *text = facts_text(&facts);
     buf_free(&detail);
@@ -321,7 +331,12 @@ static void answers_add_to_what_is_known(void **state)
     assert_int_equal(shop_fetch_for(&source, "12", &refunds_need, &fetch), 0);
     static const char broken[] = "[" REFUND("13", "") "," REFUND("null", "") "]";
     static const char whole[] = "[" REFUND("13", "") "]";
-    struct shop_answer answer = {200, JSON, RECEIVED, RECEIVED, broken, strlen(broken)};
+    struct shop_answer answer = {.status = 200,
+                                 .content_type = JSON,
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = broken,
+                                 .len = strlen(broken)};
     assert_int_equal(shop_read_answer(&source, &fetch, &answer, &facts, &detail),
                      SHOP_ANSWER_REFUSED);
     assert_int_equal(facts.order_count, 1);

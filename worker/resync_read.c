@@ -1,0 +1,344 @@
+/*
+ * Reading: page after page of the shop's list, what the pages lack, and the orders that the list
+ * does not hold. The next page is asked for before this one is staged.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "apply.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/mem.h"
+#include "resync.h"
+
+/* An answer may lack something, too: so often are the shop's own words followed. */
+#define NEED_ROUNDS 4
+/* Orders that the list does not hold, looked at in one go. */
+#define REST_STEP 64
+
+/* --- what the facts lack ------------------------------------------------------------------- */
+
+/* Everything read for one page, or for one step of the rest. */
+struct haul {
+    struct resync_call **calls; /* answered ones */
+    size_t count;
+};
+
+static struct resync_call *haul_add(struct haul *haul, struct resync_call *call)
+{
+    haul->calls = xreallocarray(haul->calls, haul->count + 1, sizeof(struct resync_call *));
+    haul->calls[haul->count++] = call;
+    return call;
+}
+
+static void haul_free(struct haul *haul)
+{
+    for (size_t i = 0; i < haul->count; i++) {
+        resync_call_free(haul->calls[i]);
+        free(haul->calls[i]);
+    }
+    xfree(haul->calls);
+    haul->count = 0;
+}
+
+/* Whether the very same call was made for this page already. */
+static bool haul_has(const struct haul *haul, const struct shop_fetch *fetch)
+{
+    for (size_t i = 0; i < haul->count; i++) {
+        const struct shop_fetch *other = &haul->calls[i]->task.fetch;
+
+        if (strcmp(other->target, fetch->target) == 0 &&
+            (fetch->body == NULL || other->body == NULL || strcmp(other->body, fetch->body) == 0))
+            return true;
+    }
+    return false;
+}
+
+/* Plans the calls for what facts lack and nobody has told yet. */
+static int plan_needs(struct resync *resync, const struct facts *facts, struct haul *haul)
+{
+    for (size_t o = 0; o < facts->order_count; o++) {
+        const struct fact_order *order = &facts->orders[o];
+
+        for (size_t n = 0; n < order->need_count; n++) {
+            struct resync_call *call;
+            bool met;
+
+            if (resync_check(resync, orders_need_met(resync->worker->db, resync->run.source_id,
+                                                     order, &order->needs[n], &met)) != 0)
+                return -1;
+            if (met)
+                continue;
+            call = xcalloc(1, sizeof(*call));
+            if (shop_fetch_for(resync->source, order->id, &order->needs[n], &call->task.fetch) ==
+                    0 &&
+                !haul_has(haul, &call->task.fetch)) {
+                haul_add(haul, call);
+                continue;
+            }
+            resync_call_free(call);
+            free(call);
+        }
+    }
+    return 0;
+}
+
+/* Makes the calls from `first` on, a few side by side; a refusal is counted and told. */
+static int answer_needs(struct resync *resync, const struct haul *haul, size_t first)
+{
+    int result = 0;
+
+    for (size_t i = first; i < haul->count; i += LIMIT_FETCHES_PER_SOURCE) {
+        size_t end =
+            i + LIMIT_FETCHES_PER_SOURCE < haul->count ? i + LIMIT_FETCHES_PER_SOURCE : haul->count;
+
+        for (size_t c = i; result == 0 && c < end; c++)
+            resync_call_begin(resync, haul->calls[c]);
+        for (size_t c = i; c < end; c++) {
+            const struct fetch_task *task = &haul->calls[c]->task;
+
+            if (result != 0) {
+                resync_call_abandon(resync, haul->calls[c]);
+                continue;
+            }
+            result = resync_call_end(resync, haul->calls[c]);
+            if (result == 0 && task->verdict == SHOP_ANSWER_REFUSED) {
+                resync->run.unanswered++;
+                log_warn("resync", "not_answered", LOG_S("source", resync->source->name),
+                         LOG_S("order", task->fetch.order_id), LOG_S("why", task->detail));
+            }
+        }
+    }
+    return result;
+}
+
+/* Follows what the page lacks, and what the answers lack. */
+static int follow_needs(struct resync *resync, const struct facts *page, struct haul *haul)
+{
+    size_t done = haul->count;
+
+    if (page != NULL && plan_needs(resync, page, haul) != 0)
+        return -1;
+    for (int round = 0; round < NEED_ROUNDS && done < haul->count; round++) {
+        size_t first = done;
+
+        if (answer_needs(resync, haul, first) != 0)
+            return -1;
+        done = haul->count;
+        for (size_t i = first; i < done; i++) {
+            if (plan_needs(resync, &haul->calls[i]->task.facts, haul) != 0)
+                return -1;
+        }
+    }
+    return 0;
+}
+
+/* --- staging ------------------------------------------------------------------------------- */
+
+/* The orders that say something, in the order in which they were read. */
+struct gathered {
+    const struct fact_order **items;
+    size_t count;
+};
+
+static void gather(struct gathered *gathered, const struct facts *facts)
+{
+    for (size_t i = 0; i < facts->order_count; i++) {
+        if (!news_tell(&facts->orders[i]))
+            continue;
+        gathered->items =
+            xreallocarray(gathered->items, gathered->count + 1, sizeof(const struct fact_order *));
+        gathered->items[gathered->count++] = &facts->orders[i];
+    }
+}
+
+/* Puts on the stage what a step read, with the cursor of the next. */
+static int stage(struct resync *resync, const struct facts *page, const struct haul *haul,
+                 const char *cursor)
+{
+    struct worker *worker = resync->worker;
+    struct gathered gathered = {0};
+    enum db_result result;
+
+    if (page != NULL)
+        gather(&gathered, page);
+    for (size_t i = 0; i < haul->count; i++)
+        gather(&gathered, &haul->calls[i]->task.facts);
+    snprintf(resync->run.cursor, sizeof(resync->run.cursor), "%s", cursor);
+    resync_progress(resync);
+    result = resync_stage(worker->db, worker->vault, worker->owner, &resync->run, gathered.items,
+                          gathered.count);
+    xfree(gathered.items);
+    return resync_check(resync, result);
+}
+
+/* --- the list ------------------------------------------------------------------------------ */
+
+/* One page on its way. */
+struct page {
+    struct resync_call call;
+    const struct resync *resync;
+    char *cursor; /* NULL: no page */
+    struct shop_listing listing;
+    int64_t date; /* of the answer */
+};
+
+static enum shop_answer_verdict read_page(struct fetch_task *task, const struct shop_answer *answer,
+                                          struct buf *detail)
+{
+    struct page *page = task->arg;
+    struct shop_walk walk = page->resync->walk;
+    enum shop_answer_verdict verdict;
+
+    page->date = answer->date;
+    /* Where the walk has only begun, it began by the shop's clock now. */
+    if (page->resync->run.shop_time == TIME_NONE)
+        walk.began = answer->date;
+    shop_listing_free(&page->listing);
+    memset(&page->listing, 0, sizeof(page->listing));
+    verdict = shop_read_listing(task->source, &walk, page->cursor, answer, &page->listing, detail);
+    page->call.pause_us = page->listing.pause_us;
+    return verdict;
+}
+
+static int page_begin(struct resync *resync, struct page *page, const char *cursor)
+{
+    memset(page, 0, sizeof(*page));
+    if (shop_list_for(resync->source, &resync->walk, cursor, &page->call.task.fetch) != 0)
+        return resync_stop(resync, RESYNC_END_SPOILT,
+                           "the place where the last run stopped is not known to this version");
+    page->resync = resync;
+    page->cursor = xstrdup(cursor);
+    page->call.task.read = read_page;
+    page->call.task.arg = page;
+    page->call.task.deadline_us = LIMIT_RESYNC_CALL_S * TIME_SECOND;
+    page->call.task.max_answer = LIMIT_RESYNC_PAGE_BYTES;
+    resync_call_begin(resync, &page->call);
+    return 0;
+}
+
+static void page_free(struct page *page)
+{
+    shop_listing_free(&page->listing);
+    resync_call_free(&page->call);
+    xfree(page->cursor);
+}
+
+/* What a page that was read says about the walk itself. */
+static int page_check(struct resync *resync, const struct page *page)
+{
+    if (page->call.task.verdict == SHOP_ANSWER_REFUSED)
+        return resync_stop(resync, RESYNC_END_CLOSED, "%s", page->call.task.detail);
+    if (page->listing.next != NULL && strcmp(page->listing.next, page->cursor) == 0)
+        return resync_stop(resync, RESYNC_END_CLOSED,
+                           "the shop answers one page again and again: its list has no end");
+    if (page->listing.unusable > 0) {
+        resync->run.unusable += page->listing.unusable;
+        log_warn("resync", "entries_left_out", LOG_S("source", resync->source->name),
+                 LOG_I("count", page->listing.unusable),
+                 LOG_S("first", page->listing.why == NULL ? "" : page->listing.why));
+    }
+    if (resync->run.shop_time == TIME_NONE)
+        resync->run.shop_time = resync->walk.began = page->date;
+    return 0;
+}
+
+/* Takes in one page, after it has asked for the next. */
+static int page_take(struct resync *resync, struct page *page, struct page *next, bool *more)
+{
+    struct haul haul = {0};
+    const char *cursor = page->listing.next;
+    int result = 0;
+
+    *more = cursor != NULL;
+    if (cursor != NULL && page->listing.pause_us > 0)
+        result = resync_pause(resync, page->listing.pause_us);
+    if (cursor != NULL && result == 0)
+        result = page_begin(resync, next, cursor);
+    if (result == 0)
+        result = follow_needs(resync, &page->listing.facts, &haul);
+    if (cursor == NULL)
+        resync->run.state = resync->run.whole ? RESYNC_CHECKING : RESYNC_JUDGING;
+    if (result == 0)
+        result = stage(resync, &page->listing.facts, &haul, cursor == NULL ? "" : cursor);
+    haul_free(&haul);
+    return result;
+}
+
+int resync_read(struct resync *resync)
+{
+    struct page pages[2] = {{.cursor = NULL}, {.cursor = NULL}};
+    size_t turn = 0;
+    bool more = true;
+    int result = page_begin(resync, &pages[0], resync->run.cursor);
+
+    while (result == 0 && more) {
+        struct page *page = &pages[turn % 2], *next = &pages[(turn + 1) % 2];
+
+        result = resync_call_end(resync, &page->call);
+        if (result == 0)
+            result = page_check(resync, page);
+        if (result == 0)
+            result = page_take(resync, page, next, &more);
+        resync_call_abandon(resync, &page->call);
+        page_free(page);
+        memset(page, 0, sizeof(*page));
+        turn++;
+        if (result == 0 && resync->worker->stopping)
+            result = resync_stop(resync, RESYNC_END_STOPPED, "told to stop");
+    }
+    for (size_t i = 0; i < 2; i++) {
+        resync_call_abandon(resync, &pages[i].call);
+        page_free(&pages[i]);
+    }
+    return result;
+}
+
+/* --- the rest ------------------------------------------------------------------------------ */
+
+/* Asks for orders by their ids, and stages what is said of them. */
+static int read_orders(struct resync *resync, const struct order_name *orders, size_t count)
+{
+    struct haul haul = {0};
+    int result;
+
+    for (size_t i = 0; i < count; i++) {
+        struct resync_call *call = xcalloc(1, sizeof(*call));
+
+        if (shop_fetch_order(resync->source, orders[i].order_id, &call->task.fetch) == 0)
+            haul_add(&haul, call);
+        else
+            free(call);
+    }
+    result = answer_needs(resync, &haul, 0);
+    for (size_t i = 0, first = haul.count; result == 0 && i < first; i++)
+        result = follow_needs(resync, &haul.calls[i]->task.facts, &haul);
+    if (result == 0)
+        result = stage(resync, NULL, &haul, orders[count - 1].order_id);
+    haul_free(&haul);
+    return result;
+}
+
+int resync_read_rest(struct resync *resync)
+{
+    struct order_name *orders = xcalloc(REST_STEP, sizeof(*orders));
+    struct worker *worker = resync->worker;
+    size_t count = REST_STEP;
+    int result = 0;
+
+    while (result == 0 && count > 0) {
+        result = resync_check(resync, resync_unread(worker->db, &resync->run, resync->run.cursor,
+                                                    orders, REST_STEP, &count));
+        if (result == 0 && count > 0)
+            result = read_orders(resync, orders, count);
+        if (result == 0 && worker->stopping)
+            result = resync_stop(resync, RESYNC_END_STOPPED, "told to stop");
+    }
+    free(orders);
+    if (result != 0)
+        return result;
+    resync->run.state = RESYNC_JUDGING;
+    resync->run.cursor[0] = '\0';
+    return resync_check(resync, resync_note(worker->db, worker->owner, &resync->run));
+}
