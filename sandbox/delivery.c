@@ -9,19 +9,23 @@
 #include "base/mem.h"
 #include "news.h"
 #include "shops/shop.h"
+#include "stand.h"
 #include "woo_shop.h"
 
 #define HEADER_LINES 24
 #define ANSWER_KEPT 300
+#define CALM_US (TIME_SECOND / 20)
 
 enum delivery_state {
-    DELIVERY_WAITING,  /* in the queue, or held back by a timer */
+    DELIVERY_WAITING,  /* in the queue, or kept back by a timer */
     DELIVERY_SENT,     /* under way */
+    DELIVERY_HELD,     /* made under `hold`: kept until somebody lets it go */
     DELIVERY_ANSWERED, /* `status` and `answer` hold */
     DELIVERY_FAILED,   /* no answer: `answer` says why */
     DELIVERY_DROPPED,  /* a fault: the shop believes it sent */
 };
-static const char *const state_names[] = {"waiting", "sent", "answered", "failed", "dropped"};
+static const char *const state_names[] = {"waiting",  "sent",   "held",
+                                          "answered", "failed", "dropped"};
 
 struct delivery {
     struct deliveries *owner;
@@ -31,21 +35,35 @@ struct delivery {
     struct buf headers; /* whole lines */
     struct buf body;
     enum delivery_state state;
-    bool held; /* the timer has it, not the queue */
-    struct loop_timer *timer;
+    struct loop_timer *timer;  /* of a fault that delays it */
     int64_t at, started, took; /* wall; monotonic; microseconds */
+    int64_t turn;              /* which one it was to start; 0: not yet */
     int status;
     char answer[ANSWER_KEPT + 1];
 };
 
 struct deliveries {
     struct sandbox *sandbox;
-    struct delivery **items; /* by id, oldest first */
-    size_t count, open;
-    int64_t next_id;
+    struct delivery **items; /* the log: by id, oldest first */
+    size_t count, room;
+    size_t finished;         /* of these, how many may be forgotten */
+    struct delivery **queue; /* waiting for their turn: a ring */
+    size_t head, queued, queue_room;
+    size_t delayed, open, held;
+    int64_t next_id, made, picked, turns;
+    struct loop_timer *calm; /* set while a window of shuffled deliveries fills */
+    bool flowing;            /* the window was full, or no more came: until the queue is empty */
 };
 
 static void pump(struct deliveries *deliveries);
+
+/* Nothing came for a moment: what there is begins. */
+static void calm(void *arg)
+{
+    struct deliveries *deliveries = arg;
+    deliveries->flowing = true;
+    pump(deliveries);
+}
 
 /* Nothing was sent yet. */
 struct deliveries *deliveries_new(struct sandbox *sandbox)
@@ -53,6 +71,7 @@ struct deliveries *deliveries_new(struct sandbox *sandbox)
     struct deliveries *deliveries = xcalloc(1, sizeof(*deliveries));
     deliveries->sandbox = sandbox;
     deliveries->next_id = 1;
+    deliveries->calm = loop_timer_new(sandbox->loop, calm, deliveries);
     return deliveries;
 }
 
@@ -74,22 +93,28 @@ void deliveries_free(struct deliveries *deliveries)
         return;
     for (size_t i = 0; i < deliveries->count; i++)
         delivery_free(deliveries->items[i]);
+    loop_timer_free(deliveries->calm);
     free(deliveries->items);
+    free(deliveries->queue);
     free(deliveries);
 }
 
-/* Forgets the oldest finished entries once the log is full; unfinished ones stay. */
+/* Forgets the oldest finished entries, many at once, so that each costs little. */
 static void forget_old(struct deliveries *deliveries)
 {
-    for (size_t i = 0; deliveries->count >= SANDBOX_DELIVERIES && i < deliveries->count; i++) {
-        if (deliveries->items[i]->state <= DELIVERY_SENT)
-            continue;
-        delivery_free(deliveries->items[i]);
-        memmove(&deliveries->items[i], &deliveries->items[i + 1],
-                (deliveries->count - i - 1) * sizeof(struct delivery *));
-        deliveries->count--;
-        i--;
+    size_t kept = 0;
+    if (deliveries->finished < 2 * SANDBOX_DELIVERIES)
+        return;
+    for (size_t i = 0; i < deliveries->count; i++) {
+        struct delivery *delivery = deliveries->items[i];
+        if (delivery->state > DELIVERY_HELD && deliveries->finished > SANDBOX_DELIVERIES) {
+            delivery_free(delivery);
+            deliveries->finished--;
+        } else {
+            deliveries->items[kept++] = delivery;
+        }
     }
+    deliveries->count = kept;
 }
 
 /* Adds an entry to the log. */
@@ -105,10 +130,63 @@ static struct delivery *entry(struct deliveries *deliveries, const char *source,
     delivery->webhook = webhook;
     delivery->order = order;
     delivery->at = clock_now();
-    deliveries->items =
-        xreallocarray(deliveries->items, deliveries->count + 1, sizeof(*deliveries->items));
+    if (deliveries->count == deliveries->room) {
+        deliveries->room = deliveries->room == 0 ? 256 : deliveries->room * 2;
+        deliveries->items =
+            xreallocarray(deliveries->items, deliveries->room, sizeof(*deliveries->items));
+    }
     deliveries->items[deliveries->count++] = delivery;
     return delivery;
+}
+
+/* The end of an entry's way. */
+static void finish(struct delivery *delivery, enum delivery_state state)
+{
+    delivery->state = state;
+    delivery->owner->finished++;
+}
+
+/* Doubles the ring, and lays it out from its beginning. */
+static void grow_queue(struct deliveries *deliveries)
+{
+    size_t room = deliveries->queue_room == 0 ? 256 : deliveries->queue_room * 2;
+    struct delivery **queue = xcalloc(room, sizeof(struct delivery *));
+    for (size_t i = 0; i < deliveries->queued; i++)
+        queue[i] = deliveries->queue[(deliveries->head + i) % deliveries->queue_room];
+    free(deliveries->queue);
+    deliveries->queue = queue;
+    deliveries->queue_room = room;
+    deliveries->head = 0;
+}
+
+/* An entry's turn comes after all others'. */
+static void enqueue(struct delivery *delivery)
+{
+    struct deliveries *deliveries = delivery->owner;
+    delivery->state = DELIVERY_WAITING;
+    if (deliveries->queued == deliveries->queue_room)
+        grow_queue(deliveries);
+    deliveries->queue[(deliveries->head + deliveries->queued++) % deliveries->queue_room] =
+        delivery;
+}
+
+/* Takes the next entry: the oldest, or under `reorder` any of the window, whose place it fills. */
+static struct delivery *dequeue(struct deliveries *deliveries)
+{
+    const struct faults *faults = &deliveries->sandbox->faults;
+    size_t window = (size_t)faults->reorder;
+    size_t at = 0;
+    if (window > deliveries->queued)
+        window = deliveries->queued;
+    if (window > 1)
+        at = (size_t)fault_draw(faults, CHANCE_ORDER, deliveries->picked++, window);
+    struct delivery **first = &deliveries->queue[deliveries->head];
+    struct delivery **place = &deliveries->queue[(deliveries->head + at) % deliveries->queue_room];
+    struct delivery *taken = *place;
+    *place = *first;
+    deliveries->head = (deliveries->head + 1) % deliveries->queue_room;
+    deliveries->queued--;
+    return taken;
 }
 
 /* wp_hash(webhook . second): two orders of one second share it, as they really do. */
@@ -138,23 +216,44 @@ static void woo_headers(const struct sandbox *sandbox, const struct parcel *parc
     buf_puts(out, "\r\n");
 }
 
+/* The same three headers under Svix's own names. */
+static void rename_headers(struct buf *headers)
+{
+    static const char old[] = "\r\nwebhook-", with[] = "\r\nsvix-";
+    struct buf renamed = {0};
+    const char *at = headers->data;
+    for (const char *found; (found = strstr(at, old)) != NULL; at = found + strlen(old)) {
+        buf_append(&renamed, at, (size_t)(found - at));
+        buf_puts(&renamed, with);
+    }
+    buf_puts(&renamed, at);
+    buf_free(headers);
+    *headers = renamed;
+}
+
 /* Writes what goes over the wire: the signature is over the bytes before a fault corrupts them. */
 static void seal(struct sandbox *sandbox, const struct settings_source *source,
                  const struct parcel *parcel, struct delivery *delivery)
 {
     int64_t now = clock_now();
     buf_append(&delivery->body, parcel->body, parcel->len);
-    if (parcel->ping) {
-        buf_puts(&delivery->headers, "Content-Type: application/x-www-form-urlencoded\r\n");
+    bool form = parcel->ping || parcel->form || source->provider == PROVIDER_GUMROAD;
+    buf_puts(&delivery->headers, form ? "Content-Type: application/x-www-form-urlencoded\r\n"
+                                      : "Content-Type: application/json\r\n");
+    if (parcel->ping)
         return;
-    }
-    buf_puts(&delivery->headers, source->provider == PROVIDER_GUMROAD
-                                     ? "Content-Type: application/x-www-form-urlencoded\r\n"
-                                     : "Content-Type: application/json\r\n");
+    if (parcel->headers != NULL)
+        buf_puts(&delivery->headers, parcel->headers);
     if (source->provider == PROVIDER_WOOCOMMERCE)
         woo_headers(sandbox, parcel, now, &delivery->headers);
     shop_sign(source, parcel->event_id, now, parcel->body, parcel->len, &delivery->headers);
-    if (delivery->body.len > 0 && fault_take(&sandbox->faults.corrupt))
+    const struct stand_shop *stand = sandbox_stand(sandbox, parcel->source);
+    if (stand != NULL && stand->svix)
+        rename_headers(&delivery->headers);
+    const struct faults *faults = &sandbox->faults;
+    bool tampered =
+        fault_strikes(faults, CHANCE_TAMPER, sandbox->deliveries->made, faults->tamper_percent);
+    if (delivery->body.len > 0 && (tampered || fault_take(&sandbox->faults.corrupt)))
         delivery->body.data[delivery->body.len / 2] ^= 1;
 }
 
@@ -165,6 +264,9 @@ static void note(const struct delivery *delivery)
     bool success = delivery->status >= 200 && delivery->status < 303;
     if (delivery->webhook != 0 && strcmp(delivery->topic, "ping") != 0)
         woo_webhook_result(sandbox, delivery->source, delivery->webhook, success);
+    struct stand_shop *stand = sandbox_stand(sandbox, delivery->source);
+    if (stand != NULL && stand->stand->answered != NULL)
+        stand->stand->answered(stand, &delivery->body, delivery->status, delivery->answer);
     news_tell(sandbox->news);
 }
 
@@ -175,7 +277,7 @@ static void answered(const struct http_answer *answer, void *arg)
     delivery->took = clock_monotonic() - delivery->started;
     const char *text = answer->failure == HTTP_ANSWERED ? answer->body : answer->error;
     snprintf(delivery->answer, sizeof(delivery->answer), "%s", text == NULL ? "" : text);
-    delivery->state = answer->failure == HTTP_ANSWERED ? DELIVERY_ANSWERED : DELIVERY_FAILED;
+    finish(delivery, answer->failure == HTTP_ANSWERED ? DELIVERY_ANSWERED : DELIVERY_FAILED);
     delivery->status = answer->failure == HTTP_ANSWERED ? answer->status : 0;
     delivery->owner->open--;
     note(delivery);
@@ -212,6 +314,7 @@ static void start(struct delivery *delivery)
     }
     delivery->state = DELIVERY_SENT;
     delivery->started = clock_monotonic();
+    delivery->turn = ++delivery->owner->turns;
     bool sent = false;
     if (source != NULL) {
         target_of(source, &target);
@@ -230,44 +333,65 @@ static void start(struct delivery *delivery)
         delivery->owner->open++;
         return;
     }
-    delivery->state = DELIVERY_FAILED;
+    finish(delivery, DELIVERY_FAILED);
     snprintf(delivery->answer, sizeof(delivery->answer), "could not be sent");
     note(delivery);
 }
 
-/* Starts waiting entries, oldest first, while there is room and the program goes on. */
+/* Starts waiting entries while there is room and the program goes on. Under `reorder` none starts
+ * before there is a window to choose from, or nothing more comes. */
 static void pump(struct deliveries *deliveries)
 {
-    for (size_t i = 0; i < deliveries->count && deliveries->open < SANDBOX_DELIVERIES_OPEN; i++) {
-        struct delivery *delivery = deliveries->items[i];
-        if (delivery->state == DELIVERY_WAITING && !delivery->held &&
-            !deliveries->sandbox->draining)
-            start(delivery);
-    }
+    const struct sandbox *sandbox = deliveries->sandbox;
+    if (deliveries->queued >= (size_t)sandbox->faults.reorder)
+        deliveries->flowing = true;
+    while (deliveries->queued > 0 && deliveries->flowing && !sandbox->draining &&
+           deliveries->open < SANDBOX_DELIVERIES_OPEN)
+        start(dequeue(deliveries));
+    if (deliveries->queued == 0)
+        deliveries->flowing = false;
+    else if (!deliveries->flowing)
+        loop_timer_set(deliveries->calm, CALM_US, true);
 }
 
 /* The time that a fault held an entry back is over. */
 static void released(void *arg)
 {
     struct delivery *delivery = arg;
-    delivery->held = false;
+    delivery->owner->delayed--;
+    enqueue(delivery);
     pump(delivery->owner);
+}
+
+/* Whether a fault loses the entry. */
+static bool is_lost(struct faults *faults, int64_t nth)
+{
+    return fault_strikes(faults, CHANCE_LOSE, nth, faults->lose_percent) ||
+           fault_take(&faults->drop);
 }
 
 /* Lets an entry go now, or when its fault says. */
 static void dispatch(struct sandbox *sandbox, struct delivery *delivery)
 {
+    struct deliveries *deliveries = sandbox->deliveries;
     struct faults *faults = &sandbox->faults;
-    if (fault_take(&faults->drop)) {
-        delivery->state = DELIVERY_DROPPED;
+    int64_t nth = deliveries->made;
+    if (faults->hold && deliveries->held < SANDBOX_HELD) {
+        delivery->state = DELIVERY_HELD;
+        deliveries->held++;
+    } else if (is_lost(faults, nth)) {
+        finish(delivery, DELIVERY_DROPPED);
         if (delivery->webhook != 0)
             woo_webhook_result(sandbox, delivery->source, delivery->webhook, true);
-    } else if (fault_take(&faults->delay)) {
-        delivery->held = true;
+    } else if (fault_strikes(faults, CHANCE_DELAY, nth, faults->delay_percent) ||
+               fault_take(&faults->delay)) {
+        deliveries->delayed++;
         delivery->timer = loop_timer_new(sandbox->loop, released, delivery);
         loop_timer_set(delivery->timer, faults->delay_ms * 1000, true);
+    } else {
+        enqueue(delivery);
     }
-    pump(sandbox->deliveries);
+    pump(deliveries);
     news_tell(sandbox->news);
 }
 
@@ -279,9 +403,13 @@ static void repeat(struct sandbox *sandbox, const struct delivery *old)
     struct buf body = {0};
     buf_append(&headers, old->headers.data, old->headers.len);
     buf_append(&body, old->body.data, old->body.len);
-    struct delivery *again = entry(deliveries, old->source, old->topic, old->webhook, old->order);
+    char *source = xstrdup(old->source), *topic = xstrdup(old->topic);
+    struct delivery *again = entry(deliveries, source, topic, old->webhook, old->order);
+    free(source);
+    free(topic);
     again->headers = headers;
     again->body = body;
+    enqueue(again);
     pump(deliveries);
     news_tell(sandbox->news);
 }
@@ -289,15 +417,21 @@ static void repeat(struct sandbox *sandbox, const struct delivery *old)
 /* An event of a shop, or a body sent by hand. */
 bool delivery_send(struct sandbox *sandbox, const struct parcel *parcel)
 {
+    struct deliveries *deliveries = sandbox->deliveries;
+    struct faults *faults = &sandbox->faults;
     const struct settings_source *source =
         settings_source(sandbox->settings, parcel->source, strlen(parcel->source));
     if (source == NULL)
         return false;
     struct delivery *delivery =
-        entry(sandbox->deliveries, parcel->source, parcel->topic, parcel->webhook, parcel->order);
+        entry(deliveries, parcel->source, parcel->topic, parcel->webhook, parcel->order);
+    deliveries->made++;
     seal(sandbox, source, parcel, delivery);
+    bool twice =
+        !parcel->ping && !faults->hold &&
+        (fault_strikes(faults, CHANCE_DUPLICATE, deliveries->made, faults->duplicate_percent) ||
+         fault_take(&faults->duplicate));
     int64_t id = delivery->id;
-    bool twice = !parcel->ping && fault_take(&sandbox->faults.duplicate);
     dispatch(sandbox, delivery);
     return twice ? delivery_again(sandbox, id) : true;
 }
@@ -306,10 +440,10 @@ bool delivery_send(struct sandbox *sandbox, const struct parcel *parcel)
 bool delivery_again(struct sandbox *sandbox, int64_t id)
 {
     struct deliveries *deliveries = sandbox->deliveries;
-    for (size_t i = 0; i < deliveries->count; i++) {
-        if (deliveries->items[i]->id != id)
+    for (size_t i = deliveries->count; i > 0; i--) {
+        if (deliveries->items[i - 1]->id != id)
             continue;
-        repeat(sandbox, deliveries->items[i]);
+        repeat(sandbox, deliveries->items[i - 1]);
         return true;
     }
     return false;
@@ -323,20 +457,51 @@ size_t delivery_dropped_again(struct sandbox *sandbox)
     for (size_t i = 0; i < deliveries->count; i++) {
         if (deliveries->items[i]->state != DELIVERY_DROPPED)
             continue;
-        deliveries->items[i]->state = DELIVERY_WAITING;
+        deliveries->finished--;
+        enqueue(deliveries->items[i]);
         count++;
     }
     pump(deliveries);
     return count;
 }
 
-/* Waiting, held or under way. */
+/* Whether an entry is of the source and the order that are asked for. */
+static bool is_of(const struct delivery *delivery, const char *source, int64_t order)
+{
+    return (order == 0 || delivery->order == order) &&
+           (source == NULL || strcmp(delivery->source, source) == 0);
+}
+
+/* In the order in which they were made; what is thrown away counts as dropped. */
+size_t delivery_release(struct sandbox *sandbox, const char *source, int64_t order, bool send)
+{
+    struct deliveries *deliveries = sandbox->deliveries;
+    size_t count = 0;
+    for (size_t i = 0; i < deliveries->count; i++) {
+        struct delivery *delivery = deliveries->items[i];
+        if (delivery->state != DELIVERY_HELD || !is_of(delivery, source, order))
+            continue;
+        deliveries->held--;
+        if (send)
+            enqueue(delivery);
+        else
+            finish(delivery, DELIVERY_DROPPED);
+        count++;
+    }
+    pump(deliveries);
+    return count;
+}
+
+/* In the queue, delayed or under way. */
 size_t deliveries_open(const struct deliveries *deliveries)
 {
-    size_t open = 0;
-    for (size_t i = 0; i < deliveries->count; i++)
-        open += deliveries->items[i]->state <= DELIVERY_SENT;
-    return open;
+    return deliveries->queued + deliveries->delayed + deliveries->open;
+}
+
+/* In the queue. */
+size_t deliveries_waiting(const struct deliveries *deliveries)
+{
+    return deliveries->queued;
 }
 
 /* The word that the front answered: stored, duplicate, ping; or its problem's code. */
@@ -365,20 +530,64 @@ static struct json_object *delivery_tree(const struct delivery *delivery)
     tree_number(tree, "bytes", (int64_t)delivery->body.len);
     tree_text(tree, "state", state_names[delivery->state]);
     tree_number(tree, "status", delivery->status);
+    tree_number(tree, "turn", delivery->turn);
     tree_number(tree, "milliseconds", delivery->took / 1000);
     tell_answer(tree, delivery);
     return tree;
 }
 
+/* What somebody needs who sends a held delivery by himself. */
+static void put_contents(const struct deliveries *deliveries, const struct delivery *delivery,
+                         struct json_object *tree)
+{
+    const struct settings_source *source =
+        settings_source(deliveries->sandbox->settings, delivery->source, strlen(delivery->source));
+    struct json_object *headers = tree_object();
+    struct buf path = {0}, body = {0};
+    char *text = xstrndup(delivery->headers.data, delivery->headers.len);
+    char *rest = text;
+    for (char *line; (line = strsep(&rest, "\n")) != NULL;) {
+        char *colon = strchr(line, ':');
+        line[strcspn(line, "\r")] = '\0';
+        if (colon == NULL)
+            continue;
+        *colon = '\0';
+        tree_text(headers, line, colon + 1 + strspn(colon + 1, " "));
+    }
+    if (source != NULL)
+        target_of(source, &path);
+    digest_base64(delivery->body.data, delivery->body.len, &body);
+    tree_text(tree, "path", path.data);
+    tree_put(tree, "headers", headers);
+    tree_text(tree, "body", body.data == NULL ? "" : body.data);
+    buf_wipe(&path);
+    buf_wipe(&body);
+    free(text);
+}
+
+/* Whether an entry is one of those that are asked for. */
+static bool fits(const struct delivery *delivery, const struct delivery_filter *filter)
+{
+    return is_of(delivery, filter->source, filter->order) &&
+           (!filter->held || delivery->state == DELIVERY_HELD);
+}
+
 /* The newest, in the order in which they began. */
-struct json_object *deliveries_tree(struct deliveries *deliveries, int64_t order, size_t limit)
+struct json_object *deliveries_tree(struct deliveries *deliveries,
+                                    const struct delivery_filter *filter)
 {
     struct json_object *list = tree_array();
     size_t from = deliveries->count;
-    for (size_t left = limit; from > 0 && left > 0; from--)
-        left -= order == 0 || deliveries->items[from - 1]->order == order;
-    for (size_t i = from; i < deliveries->count; i++)
-        if (order == 0 || deliveries->items[i]->order == order)
-            tree_add(list, delivery_tree(deliveries->items[i]));
+    for (size_t left = filter->limit; from > 0 && left > 0; from--)
+        left -= fits(deliveries->items[from - 1], filter);
+    for (size_t i = from; i < deliveries->count; i++) {
+        const struct delivery *delivery = deliveries->items[i];
+        if (!fits(delivery, filter))
+            continue;
+        struct json_object *tree = delivery_tree(delivery);
+        if (filter->held)
+            put_contents(deliveries, delivery, tree);
+        tree_add(list, tree);
+    }
     return list;
 }

@@ -16,7 +16,17 @@ struct parcel {
     const char *event_id; /* where the scheme signs one; or NULL */
     const char *body;
     size_t len;
-    bool ping; /* a form, unsigned, as WooCommerce greets a new webhook */
+    const char *headers; /* further whole lines, or NULL */
+    bool form;           /* application/x-www-form-urlencoded; else JSON */
+    bool ping;           /* a form, unsigned, as WooCommerce greets a new webhook */
+};
+
+/* Which entries a list is about. */
+struct delivery_filter {
+    const char *source; /* or NULL: of all */
+    int64_t order;      /* or 0: of all */
+    bool held;          /* those that are held alone, with path, headers and body */
+    size_t limit;       /* the newest so many */
 };
 
 struct deliveries *deliveries_new(struct sandbox *sandbox);
@@ -28,9 +38,15 @@ bool delivery_send(struct sandbox *sandbox, const struct parcel *parcel);
 bool delivery_again(struct sandbox *sandbox, int64_t id);
 /* Sends every delivery that a fault dropped, as they are; returns how many. */
 size_t delivery_dropped_again(struct sandbox *sandbox);
+/* Lets go what is held, of an order or (0) of all: sends it, or throws it away; returns how many.
+ */
+size_t delivery_release(struct sandbox *sandbox, const char *source, int64_t order, bool send);
 /* How many are waiting or under way. */
 size_t deliveries_open(const struct deliveries *deliveries);
-/* The newest `limit` entries, oldest first, of one order or (0) of all. */
-struct json_object *deliveries_tree(struct deliveries *deliveries, int64_t order, size_t limit);
+/* How many wait for their turn. */
+size_t deliveries_waiting(const struct deliveries *deliveries);
+/* The entries that fit, oldest first. */
+struct json_object *deliveries_tree(struct deliveries *deliveries,
+                                    const struct delivery_filter *filter);
 
 #endif

@@ -6,12 +6,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "delivery.h"
+#include "disturb.h"
 #include "grant.h"
 #include "manners.h"
 #include "miro/id_token.h"
 #include "news.h"
 #include "person.h"
 #include "route.h"
+#include "stand.h"
 #include "woo_json.h"
 #include "woo_shop.h"
 
@@ -38,7 +40,18 @@ static const struct number_knob fault_knobs[] = {
     {"miro_calls", offsetof(struct faults, miro_calls), 0, 1000000},
     {"miro_status", offsetof(struct faults, miro_status), 400, 599},
     {"shop_calls", offsetof(struct faults, shop_calls), 0, 1000000},
-    {"shop_status", offsetof(struct faults, shop_status), 400, 599},
+    {"shop_status", offsetof(struct faults, shop_status), 200, 599},
+    {"seed", offsetof(struct faults, seed), 0, INT32_MAX},
+    {"lose_percent", offsetof(struct faults, lose_percent), 0, 100},
+    {"duplicate_percent", offsetof(struct faults, duplicate_percent), 0, 100},
+    {"tamper_percent", offsetof(struct faults, tamper_percent), 0, 100},
+    {"delay_percent", offsetof(struct faults, delay_percent), 0, 100},
+    {"busy_percent", offsetof(struct faults, busy_percent), 0, 100},
+    {"error_percent", offsetof(struct faults, error_percent), 0, 100},
+    {"retry_after_ms", offsetof(struct faults, retry_after_ms), 0, 600000},
+    {"reorder", offsetof(struct faults, reorder), 0, SANDBOX_REORDER},
+    {"page_under_writes", offsetof(struct faults, page_under_writes), 0, 1000},
+    {"calls", offsetof(struct faults, calls), 0, INT32_MAX},
 };
 
 static const struct number_knob manner_knobs[] = {
@@ -86,19 +99,31 @@ static struct json_object *numbers_tree(const struct number_knob *knobs, size_t 
     return tree;
 }
 
+/* GET /sandbox/api/faults: what is left of them. */
+static void faults_get(struct visit *visit)
+{
+    struct faults *faults = &visit->sandbox->faults;
+    struct json_object *tree = numbers_tree(fault_knobs, COUNT(fault_knobs), faults);
+    tree_bool(tree, "hold", faults->hold);
+    tree_text(tree, "api_mode", api_mode_name(faults->api_mode));
+    reply_json(visit, tree);
+}
+
 /* POST /sandbox/api/faults: sets what is named, answers all. */
 static void faults_post(struct visit *visit)
 {
     struct faults *faults = &visit->sandbox->faults;
+    const char *mode = tree_get_text(visit->input, "api_mode");
+    if (mode != NULL && !api_mode_of(mode, &faults->api_mode)) {
+        reply_bad(visit, "api_mode: expected truth, empty, html, refunded or gone");
+        return;
+    }
+    if (mode != NULL)
+        faults->api_mode_since = clock_now();
     if (!set_numbers(visit, fault_knobs, COUNT(fault_knobs), faults))
         return;
-    reply_json(visit, numbers_tree(fault_knobs, COUNT(fault_knobs), faults));
-}
-
-/* GET /sandbox/api/faults: what is left of them. */
-static void faults_get(struct visit *visit)
-{
-    reply_json(visit, numbers_tree(fault_knobs, COUNT(fault_knobs), &visit->sandbox->faults));
+    faults->hold = tree_get_bool(visit->input, "hold", faults->hold);
+    faults_get(visit);
 }
 
 /* "truth", "absent", or a number. */
@@ -277,6 +302,20 @@ static struct json_object *shops_tree(const struct sandbox *sandbox)
     return list;
 }
 
+/* The shops of the other providers. */
+static struct json_object *stands_tree(const struct sandbox *sandbox)
+{
+    struct json_object *list = tree_array();
+    for (size_t i = 0; i < sandbox->stand_count; i++) {
+        struct json_object *tree = tree_object();
+        tree_text(tree, "source", sandbox->stands[i]->source);
+        tree_text(tree, "provider", provider_name(sandbox->stands[i]->stand->provider));
+        tree_text(tree, "home", sandbox->stands[i]->home);
+        tree_add(list, tree);
+    }
+    return list;
+}
+
 /* GET /sandbox/api/state: what the page needs to begin. */
 static void state_get(struct visit *visit)
 {
@@ -286,6 +325,7 @@ static void state_get(struct visit *visit)
     tree_text(tree, "client_id", sandbox->settings->miro[0].client_id);
     tree_put(tree, "users", users_tree(visit));
     tree_put(tree, "shops", shops_tree(sandbox));
+    tree_put(tree, "stands", stands_tree(sandbox));
     reply_json(visit, tree);
 }
 

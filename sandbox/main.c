@@ -11,13 +11,16 @@
 #include "delivery.h"
 #include "grant.h"
 #include "manners.h"
+#include "many.h"
 #include "news.h"
 #include "person.h"
 #include "route.h"
 #include "sandbox.h"
+#include "stand.h"
 #include "woo_shop.h"
 
 #define DRAIN_US (2 * TIME_SECOND)
+#define RETRY_AFTER_MS 500
 
 static const char usage[] =
     "purchase-sandbox: a stand-in Miro and stand-in shops, for the demo and for tests\n"
@@ -62,10 +65,24 @@ static bool is_loopback(const char *listen)
     return false;
 }
 
-/* Adds shops for the WooCommerce sources that have none yet; old ones keep their orders. */
+/* Adds a stand for a source of another provider, unless it has one or the provider has none. */
+static void open_stand(struct sandbox *sandbox, const struct settings_source *source)
+{
+    const struct stand *stand = stand_of(source->provider);
+    if (stand == NULL || sandbox_stand(sandbox, source->name) != NULL ||
+        sandbox->stand_count == LIMIT_SOURCES)
+        return;
+    char *home = xasprintf("%s/shops/%s", sandbox->origin, source->name);
+    sandbox->stands[sandbox->stand_count++] = stand_shop_new(stand, source->name, home);
+    free(home);
+}
+
+/* Adds shops for the sources that have none yet; old ones keep their orders. */
 static void open_shops(struct sandbox *sandbox)
 {
     const struct settings *settings = sandbox->settings;
+    for (size_t i = 0; i < settings->source_count; i++)
+        open_stand(sandbox, &settings->sources[i]);
     for (size_t i = 0; i < settings->source_count && sandbox->shop_count < LIMIT_SOURCES; i++) {
         const struct settings_source *source = &settings->sources[i];
         if (source->provider != PROVIDER_WOOCOMMERCE || sandbox_shop(sandbox, source->name) != NULL)
@@ -169,6 +186,9 @@ static void sandbox_close(struct sandbox *sandbox)
     loop_timer_free(sandbox->quiet);
     for (size_t i = 0; i < sandbox->shop_count; i++)
         woo_shop_free(sandbox->shops[i]);
+    for (size_t i = 0; i < sandbox->stand_count; i++)
+        stand_shop_free(sandbox->stands[i]);
+    many_free(sandbox->many);
     grants_free(sandbox->grants);
     people_free(sandbox->people);
     for (size_t i = 0; i < sandbox->manners.redirect_count; i++)
@@ -190,9 +210,14 @@ static int sandbox_run(struct sandbox *sandbox, const char *listen)
     sandbox->grants = grants_new();
     sandbox->deliveries = deliveries_new(sandbox);
     sandbox->news = news_new(sandbox);
+    sandbox->many = many_new(sandbox);
     sandbox->patience = loop_timer_new(sandbox->loop, stop_now, sandbox);
     sandbox->quiet = loop_timer_new(sandbox->loop, stop_when_quiet, sandbox);
     set_manners(&sandbox->manners);
+    sandbox->faults.seed = 1;
+    sandbox->faults.shop_status = 503;
+    sandbox->faults.miro_status = 503;
+    sandbox->faults.retry_after_ms = RETRY_AFTER_MS;
     if (open_server(sandbox, listen) != 0)
         return EXIT_FAILED;
     open_shops(sandbox);
@@ -200,7 +225,7 @@ static int sandbox_run(struct sandbox *sandbox, const char *listen)
     loop_signal(sandbox->loop, SIGINT, stop, sandbox);
     loop_signal(sandbox->loop, SIGHUP, reload, sandbox);
     log_info("sandbox", "listening", LOG_S("url", sandbox->origin),
-             LOG_I("shops", sandbox->shop_count));
+             LOG_I("shops", sandbox->shop_count + sandbox->stand_count));
     loop_run(sandbox->loop);
     log_info("sandbox", "stopped");
     return EXIT_DONE;

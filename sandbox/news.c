@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "delivery.h"
+#include "many.h"
 #include "woo_json.h"
 #include "woo_shop.h"
 
@@ -47,8 +48,10 @@ static void answer(struct news *news, struct http_request *request)
     struct json_object *tree = tree_object();
     tree_number(tree, "version", news->version);
     tree_put(tree, "deliveries",
-             deliveries_tree(news->sandbox->deliveries, 0, SANDBOX_SHOWN_DELIVERIES));
-    tree_number(tree, "open", (int64_t)deliveries_open(news->sandbox->deliveries));
+             deliveries_tree(news->sandbox->deliveries,
+                             &(struct delivery_filter){.limit = SANDBOX_SHOWN_DELIVERIES}));
+    tree_number(tree, "open",
+                (int64_t)deliveries_open(news->sandbox->deliveries) + many_left(news->sandbox));
     tree_put(tree, "orders", orders_tree(news->sandbox));
     reply_json(&visit, tree);
 }

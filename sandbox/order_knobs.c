@@ -5,6 +5,7 @@
 #include "base/digest.h"
 #include "base/text.h"
 #include "delivery.h"
+#include "many.h"
 #include "news.h"
 #include "route.h"
 #include "woo_json.h"
@@ -210,18 +211,35 @@ static void meta(struct visit *visit)
     changed(visit, order, "updated");
 }
 
-/* GET deliveries[?order=ID]. */
+/* GET deliveries[?order=ID&source=NAME&held=1]. */
 static void deliveries(struct visit *visit)
 {
     struct json_object *tree = tree_object();
-    int64_t order = 0;
+    struct delivery_filter filter = {.limit = SANDBOX_DELIVERIES};
     char *text = visit_query(visit, "order");
-    if (text != NULL && text_to_int(text, strlen(text), &order) != 0)
-        order = -1;
+    char *source = visit_query(visit, "source");
+    char *held = visit_query(visit, "held");
+    if (text != NULL && text_to_int(text, strlen(text), &filter.order) != 0)
+        filter.order = -1;
+    filter.source = source;
+    filter.held = held != NULL && strcmp(held, "1") == 0;
+    tree_put(tree, "deliveries", deliveries_tree(visit->sandbox->deliveries, &filter));
+    tree_number(tree, "open",
+                (int64_t)deliveries_open(visit->sandbox->deliveries) + many_left(visit->sandbox));
     free(text);
-    tree_put(tree, "deliveries",
-             deliveries_tree(visit->sandbox->deliveries, order, SANDBOX_DELIVERIES));
-    tree_number(tree, "open", (int64_t)deliveries_open(visit->sandbox->deliveries));
+    free(source);
+    free(held);
+    reply_json(visit, tree);
+}
+
+/* POST deliveries/release [{source, order}]: what is held is sent; {"discard": true}: is not. */
+static void release(struct visit *visit)
+{
+    struct json_object *tree = tree_object();
+    size_t count = delivery_release(visit->sandbox, tree_get_text(visit->input, "source"),
+                                    tree_get_number(visit->input, "order", 0),
+                                    !tree_get_bool(visit->input, "discard", false));
+    tree_number(tree, "released", (int64_t)count);
     reply_json(visit, tree);
 }
 
@@ -319,6 +337,7 @@ const struct route order_knob_routes[] = {
     {"POST", "/sandbox/api/orders/*/meta", ROUTE_KNOB, meta},
     {"GET", "/sandbox/api/deliveries", ROUTE_OPEN, deliveries},
     {"POST", "/sandbox/api/deliveries/redeliver", ROUTE_KNOB, redeliver},
+    {"POST", "/sandbox/api/deliveries/release", ROUTE_KNOB, release},
     {"POST", "/sandbox/api/deliveries/send", ROUTE_KNOB, send_by_hand},
     {"GET", "/sandbox/api/webhooks", ROUTE_OPEN, webhooks},
     {"POST", "/sandbox/api/webhooks/save", ROUTE_KNOB, webhooks_save},

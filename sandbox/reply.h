@@ -15,6 +15,7 @@ struct visit {
     struct http_request *request;
     char *captures[VISIT_CAPTURES]; /* what the stars of the route's pattern matched */
     struct woo_shop *shop;          /* for REST routes: the shop that the path names */
+    struct stand_shop *stand;       /* or that of another provider (stand.h) */
     struct json_object *input;      /* for knobs: the body; never NULL there */
 };
 

@@ -6,11 +6,14 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "disturb.h"
+#include "stand.h"
 #include "woo_auth.h"
 #include "woo_shop.h"
 
-static const struct route *const tables[] = {miro_page_routes,  miro_api_routes, woo_routes,
-                                             order_knob_routes, knob_routes,     page_routes};
+static const struct route *const tables[] = {miro_page_routes, miro_api_routes,   woo_routes,
+                                             many_routes,      order_knob_routes, sale_knob_routes,
+                                             knob_routes,      page_routes};
 
 /* Whether an authority names this listener: its own text, or localhost with its port. */
 static bool is_ours(const struct sandbox *sandbox, const char *authority)
@@ -55,6 +58,7 @@ static char *shop_path(struct visit *visit)
         return xstrdup(path);
     char *name = xstrndup(path + 7, (size_t)(rest - path - 7));
     visit->shop = sandbox_shop(visit->sandbox, name);
+    visit->stand = sandbox_stand(visit->sandbox, name);
     free(name);
     return xstrdup(rest);
 }
@@ -79,31 +83,41 @@ static bool matches(struct visit *visit, const char *pattern, const char *path)
         size_t len = strcspn(path, "/");
         if (len == 0 || captured == VISIT_CAPTURES)
             return false;
-        visit->captures[captured] = xstrndup(path, len);
-        if (text_url_decode(visit->captures[captured++], len) < 0)
+        char *capture = xstrndup(path, len);
+        long decoded = text_url_decode(capture, len);
+        visit->captures[captured++] = capture;
+        if (decoded < 0)
             return false;
+        capture[decoded] = '\0';
         pattern++;
         path += len;
     }
     return *pattern == '\0' && *path == '\0';
 }
 
-/* The route, or NULL; *other tells that the path is known under another method. */
-static const struct route *find(struct visit *visit, const char *path, bool *other)
+const struct route *route_find(struct visit *visit, const struct route *table, const char *path,
+                               bool *other)
 {
     const char *method = http_method(visit->request);
-    *other = false;
-    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]); t++) {
-        for (const struct route *route = tables[t]; route->method != NULL; route++) {
-            if (matches(visit, route->pattern, path)) {
-                if (strcmp(route->method, method) == 0)
-                    return route;
-                *other = true;
-            }
-            release_captures(visit);
+    for (const struct route *route = table; route->method != NULL; route++) {
+        if (matches(visit, route->pattern, path)) {
+            if (strcmp(route->method, method) == 0)
+                return route;
+            *other = true;
         }
+        release_captures(visit);
     }
     return NULL;
+}
+
+/* The same of every table. */
+static const struct route *find(struct visit *visit, const char *path, bool *other)
+{
+    const struct route *route = NULL;
+    *other = false;
+    for (size_t t = 0; t < sizeof(tables) / sizeof(tables[0]) && route == NULL; t++)
+        route = route_find(visit, tables[t], path, other);
+    return route;
 }
 
 /* A knob is turned with JSON: a form that another site posts is not. */
@@ -153,15 +167,6 @@ static void miro_fault(struct visit *visit)
     buf_free(&body);
 }
 
-/* A host's firewall stands before many shops, and answers in HTML. */
-static void shop_fault(struct visit *visit)
-{
-    static const char page[] = "<!DOCTYPE html><title>Too busy</title><h1>Please try again</h1>";
-    http_respond(visit->request, (int)visit->sandbox->faults.shop_status,
-                 "Content-Type: text/html; charset=UTF-8\r\nRetry-After: 1\r\n", page,
-                 sizeof(page) - 1);
-}
-
 /* Lets a visit through to its handler, unless a fault or a missing key is in the way. */
 static void serve(struct visit *visit, const struct route *route)
 {
@@ -176,11 +181,7 @@ static void serve(struct visit *visit, const struct route *route)
         }
         break;
     case ROUTE_SHOP:
-        if (fault_take(&faults->shop_calls)) {
-            shop_fault(visit);
-            return;
-        }
-        if (!woo_authenticate(visit))
+        if (disturb_call(visit) || !woo_authenticate(visit))
             return;
         break;
     case ROUTE_KNOB:
@@ -200,6 +201,12 @@ void route_request(struct http_request *request, void *arg)
         return;
     bool other = false;
     char *path = shop_path(&visit);
+    if (visit.stand != NULL) {
+        stand_visit(&visit, path);
+        release_captures(&visit);
+        free(path);
+        return;
+    }
     bool rest = strncmp(path, "/wp-json", 8) == 0;
     const struct route *route = find(&visit, path, &other);
     if (rest && (route == NULL || visit.shop == NULL))

@@ -28,7 +28,13 @@ extern const struct route woo_routes[];
 extern const struct route knob_routes[];
 extern const struct route order_knob_routes[];
 extern const struct route page_routes[];
+extern const struct route sale_knob_routes[];
+extern const struct route many_routes[];
 
+/* The route of a table, or NULL; *other tells that the path is known under another method. What the
+ * stars matched stands in visit->captures. */
+const struct route *route_find(struct visit *visit, const struct route *table, const char *path,
+                               bool *other);
 /* The server's handler; `arg` is the sandbox. */
 void route_request(struct http_request *request, void *arg);
 

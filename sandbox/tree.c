@@ -153,10 +153,13 @@ void tree_write_php(struct json_object *value, struct buf *out)
     const char *text = json_object_to_json_string_length(value, JSON_C_TO_STRING_PLAIN, &len);
     const unsigned char *bytes = (const unsigned char *)text;
     for (size_t at = 0; at < len;) {
-        if (bytes[at] < 0x80) {
-            buf_putc(out, text[at++]);
-            continue;
-        }
+        size_t run = at;
+        while (run < len && bytes[run] < 0x80)
+            run++;
+        buf_append(out, text + at, run - at);
+        at = run;
+        if (at == len)
+            break;
         uint32_t point = code_point(bytes, len, &at);
         if (point >= 0x10000) {
             point -= 0x10000;

@@ -97,10 +97,13 @@ bool woo_order_needs_processing(const struct woo_order *order)
     return false;
 }
 
-/* A save: one second is all that WooCommerce remembers of the time. */
+/* A save: one second is all that WooCommerce remembers of the time. The last step of each change.
+ */
 static void touch(struct woo_order *order, int64_t now)
 {
     order->modified = now - now % TIME_SECOND;
+    if (order->shop != NULL)
+        woo_shop_moved(order->shop, order);
 }
 
 /* Money as text with two decimals, within what the sums can bear. */
@@ -247,12 +250,12 @@ struct woo_order *woo_order_read(struct woo_shop *shop, struct json_object *inpu
 void woo_order_set_status(struct woo_order *order, const char *status, int64_t now)
 {
     bool completed = strcmp(status, "completed") == 0;
+    set(&order->status, status);
     touch(order, now);
     if ((completed || strcmp(status, "processing") == 0) && order->paid == TIME_NONE)
         order->paid = order->modified;
     if (completed && order->completed == TIME_NONE)
         order->completed = order->modified;
-    set(&order->status, status);
 }
 
 /* payment_complete(). */
@@ -367,10 +370,10 @@ const struct woo_refund *woo_order_refund(struct woo_shop *shop, struct woo_orde
     order->refunds =
         xreallocarray(order->refunds, order->refund_count + 1, sizeof(*order->refunds));
     order->refunds[order->refund_count++] = refund;
-    touch(order, now);
-    refund->created = order->modified;
     if (refund->full)
         set(&order->status, "refunded");
+    touch(order, now);
+    refund->created = order->modified;
     return refund;
 }
 

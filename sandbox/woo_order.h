@@ -36,6 +36,9 @@ struct woo_meta {
 
 struct woo_order {
     int64_t id;
+    struct woo_shop *shop; /* that lists it; NULL: none yet */
+    int64_t listed;        /* the time of change under which it does */
+    bool listed_in_trash;
     char *status;
     char *before_trash; /* the status to return to; NULL: not in the trash */
     char *key, *address, *first_name, *last_name, *transaction, *customer_note;

@@ -58,6 +58,10 @@ void woo_shop_free(struct woo_shop *shop)
         return;
     for (size_t i = 0; i < shop->count; i++)
         woo_order_free(shop->orders[i]);
+    for (size_t i = 0; i < 2; i++) {
+        roster_free(&shop->created[i]);
+        roster_free(&shop->modified[i]);
+    }
     free(shop->orders);
     free(shop->source);
     free(shop->home);
@@ -73,13 +77,55 @@ const struct woo_product *woo_product_find(int64_t id)
     return NULL;
 }
 
-/* By id; they are in the order of their ids. */
+/* The place of the first order whose id is not below this one; they are in the order of ids. */
+static size_t place_of(const struct woo_shop *shop, int64_t id)
+{
+    size_t from = 0, to = shop->count;
+    while (from < to) {
+        size_t middle = from + (to - from) / 2;
+        if (shop->orders[middle]->id < id)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return from;
+}
+
+/* By id. */
 struct woo_order *woo_shop_find(struct woo_shop *shop, int64_t id)
 {
-    for (size_t i = shop->count; i > 0; i--)
-        if (shop->orders[i - 1]->id == id)
-            return shop->orders[i - 1];
-    return NULL;
+    size_t at = place_of(shop, id);
+    return at < shop->count && shop->orders[at]->id == id ? shop->orders[at] : NULL;
+}
+
+/* Takes an order off the lists by time. */
+static void unlist(struct woo_shop *shop, const struct woo_order *order)
+{
+    roster_remove(&shop->modified[order->listed_in_trash], order->listed, order->id);
+    roster_remove(&shop->created[order->listed_in_trash], order->created, order->id);
+}
+
+/* Puts it on them as it is now. */
+static void list(struct woo_shop *shop, struct woo_order *order)
+{
+    order->listed = order->modified;
+    order->listed_in_trash = strcmp(order->status, "trash") == 0;
+    roster_add(&shop->modified[order->listed_in_trash], order->modified, order->id, order);
+    roster_add(&shop->created[order->listed_in_trash], order->created, order->id, order);
+}
+
+/* Nothing moves that need not: creation is no change. */
+void woo_shop_moved(struct woo_shop *shop, struct woo_order *order)
+{
+    bool in_trash = strcmp(order->status, "trash") == 0;
+    if (in_trash == order->listed_in_trash) {
+        roster_remove(&shop->modified[in_trash], order->listed, order->id);
+        order->listed = order->modified;
+        roster_add(&shop->modified[in_trash], order->modified, order->id, order);
+        return;
+    }
+    unlist(shop, order);
+    list(shop, order);
 }
 
 /* Takes the order. */
@@ -87,23 +133,27 @@ bool woo_shop_add(struct woo_shop *shop, struct woo_order *order)
 {
     if (shop->count >= SANDBOX_ORDERS)
         return false;
-    shop->orders = xreallocarray(shop->orders, shop->count + 1, sizeof(*shop->orders));
+    if (shop->count == shop->room) {
+        shop->room = shop->room == 0 ? 64 : shop->room * 2;
+        shop->orders = xreallocarray(shop->orders, shop->room, sizeof(*shop->orders));
+    }
     shop->orders[shop->count++] = order;
+    order->shop = shop;
+    list(shop, order);
     return true;
 }
 
 /* Gone for good. */
 void woo_shop_remove(struct woo_shop *shop, int64_t id)
 {
-    for (size_t i = 0; i < shop->count; i++) {
-        if (shop->orders[i]->id != id)
-            continue;
-        woo_order_free(shop->orders[i]);
-        memmove(&shop->orders[i], &shop->orders[i + 1],
-                (shop->count - i - 1) * sizeof(struct woo_order *));
-        shop->count--;
+    size_t at = place_of(shop, id);
+    if (at == shop->count || shop->orders[at]->id != id)
         return;
-    }
+    unlist(shop, shop->orders[at]);
+    woo_order_free(shop->orders[at]);
+    memmove(&shop->orders[at], &shop->orders[at + 1],
+            (shop->count - at - 1) * sizeof(struct woo_order *));
+    shop->count--;
 }
 
 /* By id. */
@@ -134,7 +184,7 @@ static void payload(struct sandbox *sandbox, const struct woo_shop *shop,
 void woo_shop_event(struct sandbox *sandbox, struct woo_shop *shop, const struct woo_order *order,
                     const char *event)
 {
-    for (size_t i = 0; i < WOO_WEBHOOKS; i++) {
+    for (size_t i = 0; i < WOO_WEBHOOKS && !sandbox->silent; i++) {
         const struct woo_webhook *webhook = &shop->webhooks[i];
         if (strcmp(webhook->event, event) != 0 || strcmp(webhook->status, "active") != 0)
             continue;

@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "roster.h"
 #include "sandbox.h"
 
 #define WOO_UTC_OFFSET_S \
@@ -39,7 +40,9 @@ struct woo_shop {
     char *home;    /* "http://127.0.0.1:8090" or ".../shops/NAME": where its REST API begins */
     int64_t began; /* when it was made */
     struct woo_order **orders; /* by id, oldest first */
-    size_t count;
+    size_t count, room;
+    /* The same by time, those in the trash (1) apart from the others (0). */
+    struct roster created[2], modified[2];
     int64_t next_post, next_line, next_meta;
     struct woo_webhook webhooks[WOO_WEBHOOKS];
 };
@@ -48,6 +51,8 @@ struct woo_shop *woo_shop_new(const char *source, const char *home);
 void woo_shop_free(struct woo_shop *shop);
 const struct woo_product *woo_product_find(int64_t id);
 struct woo_order *woo_shop_find(struct woo_shop *shop, int64_t id); /* or NULL */
+/* After an order was changed: keeps the shop's lists in order. */
+void woo_shop_moved(struct woo_shop *shop, struct woo_order *order);
 /* False if the shop is full; the order is then still the caller's. */
 bool woo_shop_add(struct woo_shop *shop, struct woo_order *order);
 void woo_shop_remove(struct woo_shop *shop, int64_t id);

@@ -100,7 +100,6 @@ static void owner_row(struct db_rows *rows, void *arg)
 
             free(name->owner);
             name->owner = owner;
-            return;
         }
     }
 }

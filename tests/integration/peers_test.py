@@ -17,6 +17,10 @@ PEERS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "peers")
 USER = "3458764514838398337"
 TEAM = "3458764514838398336"
 SHOP_KEY, SHOP_SECRET = "ck_peer", "cs_peer"
+STRIPE_KEY, STRIPE_SECRET = "sk_test_peer", "whsec_0123456789abcdefghijklmnop"
+PADDLE_KEY, PADDLE_SECRET = "pdl_sdbx_apikey_peer", "pdl_ntfset_0123456789abcdef_peer"
+SHOPIFY_SECRET = "0123456789abcdef0123456789abcdef"
+POLAR_SECRET = "polar_whs_peer0123456789"
 DEADLINE = 120
 
 
@@ -32,10 +36,25 @@ class Peers(unittest.TestCase):
         cls.run_ = Deployment(cls.server, {
             "source standard-shop": {"provider": "standard",
                                      "webhook_secret_file": "standard.secret"},
+            "source stripe-shop": {
+                "provider": "stripe", "webhook_secret_file": "stripe.secret",
+                "api_key_file": "stripe.key", "live": "false"},
+            "source paddle-shop": {
+                "provider": "paddle", "webhook_secret_file": "paddle.secret",
+                "api_key_file": "paddle.key"},
+            "source shopify-shop": {"provider": "shopify", "webhook_secret_file": "shopify.secret"},
+            "source polar-shop": {"provider": "standard", "webhook_secret_file": "polar.secret",
+                                  "secret_encoding": "raw"},
         }, {"standard.secret": new_standard_secret() + "\n",
+            "stripe.secret": STRIPE_SECRET + "\n", "stripe.key": STRIPE_KEY + "\n",
+            "paddle.secret": PADDLE_SECRET + "\n", "paddle.key": PADDLE_KEY + "\n",
+            "shopify.secret": SHOPIFY_SECRET + "\n", "polar.secret": POLAR_SECRET + "\n",
             "shop.key": f"{SHOP_KEY}:{SHOP_SECRET}\n"})
         cls.run_.configure({f"source {SOURCE}": {
             "api_url": f"http://127.0.0.1:{cls.run_.sandbox_port}", "api_key_file": "shop.key"}})
+        for name in ("stripe-shop", "paddle-shop"):
+            cls.run_.configure({f"source {name}": {
+                "api_url": f"http://127.0.0.1:{cls.run_.sandbox_port}/shops/{name}"}})
         cls.addClassCleanup(cls.run_.close)
         cls.run_.migrate()
         cls.run_.apply_catalogue({
@@ -57,15 +76,24 @@ class Peers(unittest.TestCase):
             "clientId": MIRO_CLIENT_ID, "clientSecret": run.miro_secret, "user": USER, "team": TEAM,
             "standardSecret": run.secret("standard-shop"),
             "shopKey": SHOP_KEY, "shopSecret": SHOP_SECRET,
+            "stripeKey": STRIPE_KEY, "stripeSecret": STRIPE_SECRET,
+            "paddleKey": PADDLE_KEY, "paddleSecret": PADDLE_SECRET,
+            "shopifySecret": SHOPIFY_SECRET, "polarSecret": POLAR_SECRET,
         }
         done = subprocess.run(["node", os.path.join(PEERS, script)], capture_output=True, text=True,
                               env={**os.environ, "PURCHASE_SYNC_PEERS": json.dumps(about)},
                               timeout=DEADLINE, check=False)
         self.assertEqual(done.returncode, 0, f"{script}\n{done.stdout}{done.stderr}")
 
-    def test_standardwebhooks_signs_what_we_accept(self):
+    def test_standardwebhooks_agrees_both_ways(self):
         self.peer("standardwebhooks.mjs")
         self.run_.ctl("rebuild", "--check")
+
+    def test_svix_agrees_both_ways(self):
+        self.peer("svix.mjs")
+
+    def test_shopify_accepts_what_the_stand_in_signs(self):
+        self.peer("shopify.mjs")
 
     def test_jsonwebtoken_mints_what_we_verify(self):
         self.peer("jsonwebtoken.mjs")
@@ -75,6 +103,12 @@ class Peers(unittest.TestCase):
 
     def test_woocommerce_rest_api_pages_through_orders(self):
         self.peer("woocommerce.mjs")
+
+    def test_stripe_signs_what_we_accept_and_reads_the_stand_in(self):
+        self.peer("stripe.mjs")
+
+    def test_paddle_accepts_what_the_stand_in_signs(self):
+        self.peer("paddle.mjs")
 
 
 if __name__ == "__main__":

@@ -44,6 +44,13 @@ export async function knob(path, input) {
   return response.json();
 }
 
+// What a shop has made under the fault `hold`, as it would be sent.
+export async function heldDeliveries(source) {
+  const response = await fetch(`${environment().sandbox}/sandbox/api/deliveries?held=1&source=${source}`);
+  const { deliveries } = await response.json();
+  return deliveries.map((delivery) => ({ ...delivery, body: Buffer.from(delivery.body, 'base64') }));
+}
+
 // Presses Allow on the stand-in's page; where the browser would go next.
 export async function allow(page, user, team) {
   const response = await fetch(page, {
