@@ -139,6 +139,24 @@ static int64_t order_total(const struct sale *sale, size_t payment)
     return payment < sale->payment_count ? sale->payments[payment].cents : sale_total(sale);
 }
 
+/* What was given back of the payment: the ids alone. */
+static void put_returns(struct json_object *tree, const struct sale *sale, size_t payment)
+{
+    struct json_object *list = tree_array();
+    for (size_t i = 0; i < sale->refund_count; i++) {
+        const struct sale_refund *refund = &sale->refunds[i];
+        if (refund->payment != payment || refund->state != SALE_REFUND_DONE)
+            continue;
+        struct json_object *entry = tree_object();
+        put_id(entry, "return", 'R', refund->id);
+        tree_add(list, entry);
+    }
+    if (json_object_array_length(list) > 0)
+        tree_put(tree, "returns", list);
+    else
+        json_object_put(list);
+}
+
 struct json_object *fastspring_order_tree(const struct sale *sale, size_t payment, bool expanded)
 {
     struct json_object *tree = tree_object();
@@ -157,6 +175,7 @@ struct json_object *fastspring_order_tree(const struct sale *sale, size_t paymen
     put_buyer(tree, sale);
     put_tags(tree, sale);
     tree_put(tree, "items", items_tree(sale, payment, expanded));
+    put_returns(tree, sale, payment);
     free(reference);
     return tree;
 }

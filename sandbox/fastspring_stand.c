@@ -190,6 +190,22 @@ static void get_order(struct visit *visit)
         reply_one(visit, "order.get", fastspring_order_tree(sale, payment, false));
 }
 
+/* GET /returns/ID. */
+static void get_return(struct visit *visit)
+{
+    int64_t number = fastspring_number(visit->captures[0], 'R');
+    const struct sale *sale = told(visit, stand_find_part(visit->stand, number));
+    if (sale == NULL)
+        return;
+    for (size_t i = 0; i < sale->refund_count; i++) {
+        if (sale->refunds[i].id == number) {
+            reply_one(visit, "return.get", fastspring_return_tree(sale, &sale->refunds[i]));
+            return;
+        }
+    }
+    fail(visit, 400, NULL, "Return not found");
+}
+
 /* GET /subscriptions/ID. */
 static void get_subscription(struct visit *visit)
 {
@@ -422,6 +438,7 @@ static const struct route routes[] = {
     {"GET", "/orders/*", ROUTE_OPEN, get_order},
     {"GET", "/subscriptions", ROUTE_OPEN, list_subscriptions},
     {"GET", "/subscriptions/*", ROUTE_OPEN, get_subscription},
+    {"GET", "/returns/*", ROUTE_OPEN, get_return},
     {"GET", "/accounts/*", ROUTE_OPEN, get_account},
     {"GET", "/events/*", ROUTE_OPEN, list_events},
     {"POST", "/events/*", ROUTE_OPEN, mark_event},

@@ -4,11 +4,13 @@ import base64
 import json
 import secrets
 import subprocess
+import time
 import unittest
 
 from fake_shop import Answer, FakeServer, FakeShop
 from mariadb import MariaDB
 from programs import SOURCE, Deployment, program_path
+from waiting import wait_for
 
 CATALOGUE = {"entitlements": {"icons-pro": {"name": "Icon pack Pro"}},
              "products": [{"source": SOURCE, "product": "10", "grants": ["icons-pro"]}]}
@@ -249,64 +251,274 @@ class Rebuild(unittest.TestCase):
         self.site.ctl("rebuild", "--check")
 
 
+# What becomes of every sample of a shop without an API (gumroad: of one that knows no such sale): (the shop's name of the
+# event, why the delivery is set aside), and what the order gives.
+SAMPLES = {
+    "woocommerce": {
+        "paid": ("order.updated", None, "active"),
+        "order.pending": ("order.updated", None, "pending"),
+        "cancelled": ("order.updated", None, "cancelled"),
+        "refunded": ("order.updated", None, "refunded"),
+    },
+    "shopify": {
+        "orders/paid": ("orders/updated", None, "active"),
+        "pending": ("orders/updated", None, "pending"),
+        "cancelled": ("orders/updated", None, "cancelled"),
+        "refunded": ("orders/updated", None, "refunded"),
+        "disputed": ("disputes/create", None, None),
+    },
+    "stripe": {
+        "paid": ("checkout.session.completed", "needs_api_key", None),
+        "pending": ("checkout.session.completed", None, None),
+        "cancelled": ("checkout.session.expired", None, None),
+        "refunded": ("charge.refunded", "needs_api_key", None),
+        "disputed": ("charge.dispute.created", "needs_api_key", None),
+        "checkout.session.async_payment_succeeded":
+            ("checkout.session.async_payment_succeeded", "needs_api_key", None),
+        "checkout.session.async_payment_failed":
+            ("checkout.session.async_payment_failed", None, None),
+        "refund.created": ("refund.created", "needs_api_key", None),
+        "charge.dispute.closed": ("charge.dispute.closed", None, None),
+    },
+    "paddle": {
+        "paid": ("transaction.completed", "needs_api_key", "active"),
+        "transaction.paid": ("transaction.paid", "needs_api_key", "active"),
+        "pending": ("transaction.billed", None, "pending"),
+        "cancelled": ("transaction.canceled", None, "cancelled"),
+        "refunded": ("adjustment.updated", None, None),
+        "disputed": ("adjustment.created", None, None),
+    },
+    "lemonsqueezy": {
+        "order_created": ("order_created", None, "active"),
+        "pending": ("order_created", None, "pending"),
+        "refunded": ("order_refunded", None, "refunded"),
+    },
+    "gumroad": {
+        "sale": ("sale", "fetch_failed", None),
+        "refunded": ("refund", "fetch_failed", None),
+        "disputed": ("dispute", "fetch_failed", None),
+        "dispute_won": ("dispute_won", "fetch_failed", None),
+    },
+    "fastspring": {
+        "paid": ("order.completed", None, "active"),
+        "pending": ("order.payment.pending", None, "pending"),
+        "cancelled": ("order.canceled", None, "cancelled"),
+        "order.failed": ("order.failed", None, "cancelled"),
+        "refunded": ("return.created", None, None),
+        "disputed": ("chargeback.created", None, None),
+    },
+    "standard": {
+        "paid": ("order.updated", None, "active"),
+        "pending": ("order.updated", None, "pending"),
+        "cancelled": ("order.updated", None, "cancelled"),
+        "refunded": ("order.updated", None, "refunded"),
+        "disputed": ("order.updated", None, "disputed"),
+    },
+}
+STANDARD_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+ADDRESS_SECRET = "known/only to the shop"  # of gumroad: a part of its address, where it has to be escaped
+
+
 class Trigger(unittest.TestCase):
-    """A signed sample walks the whole way; never into a live shop."""
+    """A signed sample of every kind of shop walks the whole way; never into a live shop."""
+
+    maxDiff = None
 
     @classmethod
     def setUpClass(cls):
         cls.server = MariaDB()
         cls.addClassCleanup(cls.server.close)
 
-    def deployment(self, provider="woocommerce", **more):
-        overrides = {f"source {SOURCE}": {"provider": provider, "live": "false", **more}}
-        files = {f"{SOURCE}.secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw\n"}
-        run = self.enterContext(Deployment(self.server, overrides, files))
-        run.migrate()
-        run.apply_catalogue(CATALOGUE)
-        return run
+    def setUp(self):
+        self.shop = self.enterContext(FakeServer())
+        self.run_ = self.enterContext(Deployment(self.server, {f"source {SOURCE}": None}))
+        for provider in SAMPLES:
+            secret = {"standard": STANDARD_SECRET, "gumroad": ADDRESS_SECRET}.get(provider, f"{provider} secret")
+            self.run_.write(f"{provider}.secret", secret + "\n")
+            self.run_.configure({f"source {provider}": {"provider": provider, "live": "false",
+                                                        "webhook_secret_file": f"{provider}.secret"}})
+        self.give_api("gumroad", self.shop.url)
+        self.shop.answers["/v2/sales/7"] = Answer({"success": False, "message": "The sale was not found."}, 404)
+        self.run_.migrate()
+        self.run_.apply_catalogue({"entitlements": {"icons-pro": {}}, "products": [
+            {"source": provider, "product": "pri_10" if provider == "paddle" else "10", "grants": ["icons-pro"]}
+            for provider in SAMPLES]})
+
+    def give_api(self, provider, url):
+        self.run_.write(f"{provider}.key", "key-of-the-shop\n")
+        self.run_.configure({f"source {provider}": {"api_url": url, "api_key_file": f"{provider}.key"}})
+
+    def trigger(self, provider, event, order, *more, stdin=""):
+        told = self.run_.ctl_json("trigger", provider, event, "--order", str(order), *more, stdin=stdin)
+        self.assertEqual((told["status"], told["source"], told["order"]), (200, provider, str(order)))
+        return told
+
+    def outcomes(self):
+        """Of every delivery, oldest first: (source, why it was set aside or None)."""
+        rows = self.run_.ctl_json("deliveries", "list", "--limit", "100")
+        self.assertLessEqual({row["state"] for row in rows}, {"done", "set_aside"})
+        return [(row["source"], row["reason"]) for row in sorted(rows, key=lambda row: row["id"])]
 
     def test_every_provider_and_event(self):
-        for provider, events in (("woocommerce", "pending paid cancelled refunded"),
-                                 ("shopify", "pending paid cancelled refunded"),
-                                 ("standard", "pending paid cancelled refunded disputed")):
-            run = self.deployment(provider)
-            run.start_webhook()
-            for number, event in enumerate(events.split(), 100):
-                told = run.ctl_json("trigger", SOURCE, event, "--order", str(number))
-                self.assertEqual((told["status"], told["product"]), (200, "10"))
-            run.worker_once()
-            self.assertEqual(run.ctl_json("deliveries", "list", "--state", "set_aside"), [])
-            states = dict(run.server.rows("SELECT order_id, state FROM contribution", run.database))
-            wanted = dict(zip(("100", "101", "102", "103", "104"), events.split()))
-            self.assertEqual(states, {order: "active" if state == "paid" else state
-                                      for order, state in wanted.items()})
-            run.ctl("rebuild", "--check")
+        self.shop.answers.update({f"/v2/sales/{number}": Answer({"success": False}, 404) for number in range(100, 110)})
+        self.run_.start_webhook()
+        wanted, states = [], {}
+        for provider, events in SAMPLES.items():
+            for number, (event, (kind, reason, state)) in enumerate(events.items(), 100):
+                with self.subTest(provider=provider, event=event):
+                    told = self.trigger(provider, event, number)
+                    self.assertEqual(told["type"], kind)
+                    notes = [note["note"] for note in told["notes"] if note["essential"]]
+                    self.assertEqual([("without an API key" in note, "if the shop does not know it" in note)
+                                      for note in notes],
+                                     {"needs_api_key": [(True, False)], "fetch_failed": [(False, True)]}.get(reason, []))
+                wanted.append((provider, reason))
+                if state:
+                    order = f"txn_{number}" if provider == "paddle" else str(number)
+                    states[provider, order] = state
+        self.run_.worker_once()
+        self.assertEqual(self.outcomes(), wanted)
+        found = self.server.rows("SELECT s.name, c.order_id, c.state FROM contribution c"
+                                 " JOIN source s ON s.id = c.source_id", self.run_.database)
+        self.assertEqual({(source, order): state for source, order, state in found}, states)
 
-    def test_a_purchase_and_its_refund(self):
-        run = self.deployment()
-        run.start_webhook()
-        run.ctl("link", "42", "tim@example.test", "--why", "test")
-        run.ctl("trigger", SOURCE, "order.paid", "--order", "7", "--email", "-", stdin="Tim@Example.test\n")
-        run.worker_once()
-        self.assertEqual(run.keys("42"), ["icons-pro"])
+    def buy(self, provider, order, user):
+        """A sample of a purchase unlocks; the buyer has an address of his own."""
+        email = f"buyer.{user}@example.test"
+        self.run_.ctl("link", user, "-", "--why", "test", stdin=email)
+        told = self.trigger(provider, "paid", order, "--email", "-", stdin=email.title())
+        self.run_.worker_once()
+        self.assertEqual(self.run_.keys(user), ["icons-pro"], (provider, told))
+        return email
+
+    def test_a_purchase_and_its_end(self):
+        """Where the delivery, or the shop's answer, tells everything, a sample gives and another takes."""
+        self.shop.answers["/v1/checkout/sessions/cs_test_7/line_items"] = self.shop.answers[
+            "/v1/checkout/sessions/cs_test_8/line_items"] = {"object": "list", "has_more": False, "data": [
+                {"id": "li_1", "object": "item", "quantity": 1, "price": {"id": "price_1", "product": "10"}}]}
+        self.shop.answers["/v1/refunds"] = {"object": "list", "has_more": False, "data": [
+            {"id": "re_7", "object": "refund", "amount": 4900, "currency": "usd", "charge": "ch_7",
+             "payment_intent": "pi_7", "status": "succeeded"}]}
+        for number, provider in enumerate(SAMPLES, 1):
+            for order in "78":
+                user = f"345876451483839{number:02}{order}0"
+                self.shop.answers[f"/customers/ctm_{number}{order}"] = {
+                    "data": {"id": f"ctm_{number}{order}", "email": f"buyer.{user}@example.test"}}
+        for provider in ("stripe", "paddle"):
+            self.give_api(provider, self.shop.url)
+        self.run_.start_webhook()
+        for number, (provider, events) in enumerate(SAMPLES.items(), 1):
+            if provider == "gumroad":
+                continue
+            for event, order in (("refunded", "7"), ("disputed", "8")):
+                if event not in events:
+                    continue
+                user = f"345876451483839{number:02}{order}0"
+                named = f"{number}{order}" if provider == "paddle" else order
+                with self.subTest(provider=provider, event=event):
+                    email = self.buy(provider, named, user)
+                    told = self.trigger(provider, event, named, "--email", email)
+                    self.assertEqual([note for note in told["notes"] if note["essential"]], [])
+                    self.run_.worker_once()
+                    self.assertEqual(self.run_.keys(user), [])
+                    self.assertEqual(self.run_.entitlement("icons-pro", user)["reason"], event)
+        self.assertEqual({reason for _, reason in self.outcomes()}, {None})
+
+    def test_a_hint_to_read_a_sale(self):
+        """A ping gives nothing by itself: the shop's answer does. Its address is a secret."""
+        self.give_api("gumroad", f"http://127.0.0.1:{self.run_.sandbox_port}/shops/gumroad")
+        front = self.run_.start_webhook()
+        sandbox = self.run_.start_sandbox()
+        self.run_.ctl("link", "42", "-", "--why", "test", stdin="tim@example.test")
+
+        def knob(path, body):
+            status, _, answer = self.run_.request_json(
+                "POST", f"/sandbox/api/{path}", json.dumps(dict(body, source="gumroad", silent=True)).encode(),
+                {"Content-Type": "application/json"}, port=self.run_.sandbox_port)
+            self.assertEqual(status, 200, answer)
+            return answer
+
+        knob("stand", {"bucket": 10**9})
+        sale = knob("sales", {"email": "tim@example.test", "items": [{"product": "10"}]})
+        order = f"S{sale['items'][0]['item']}=="
+        shown = []
+        for event, keys in (("paid", ["icons-pro"]), ("disputed", []), ("dispute_won", ["icons-pro"]), ("refunded", [])):
+            step = {"disputed": ("dispute", {}), "dispute_won": ("dispute-close", {"won": True}),
+                    "refunded": ("refund", {"all": True})}.get(event)
+            if step:
+                knob(f"sales/{sale['id']}/{step[0]}", step[1])
+            # Which of two answers is the later, the shop says by the second.
+            last = int(time.time())
+            wait_for(lambda: int(time.time()) > last, 5, "the next second")
+            done = self.run_.ctl("trigger", "gumroad", event, "--order", order, "--email", "somebody@else.test")
+            self.assertIn("will ask the shop for the order", done.stdout)
+            shown.append(done.stdout + done.stderr)
+            self.run_.worker_once()
+            self.assertEqual(self.run_.keys("42"), keys, event)
+        self.assertEqual(self.outcomes(), [("gumroad", None)] * 4)
+        shown += [program.log_text() for program in (front, sandbox)]
+        for secret in (ADDRESS_SECRET, ADDRESS_SECRET.replace("/", "%2F").replace(" ", "%20"), "only"):
+            self.assertNotIn(secret, "".join(shown))
+
+    def test_ids_of_the_shops_own(self):
+        """Real ids are taken as they are, and what an event does not tell is not claimed."""
+        self.run_.start_webhook()
+        told = self.trigger("stripe", "paid", "cs_test_a1B2", "--product", "10")
+        self.assertIsNone(told["product"])
+        self.assertIn("--product is not in it", told["notes"][0]["note"])
+        told = self.trigger("stripe", "refunded", "pi_3Xy")
+        self.assertIsNone(told["product"])
+        told = self.trigger("paddle", "paid", "txn_01hv8x", "--product", "pro_9", "--email", "tim@example.test")
+        self.assertIn("--email is not in it", told["notes"][0]["note"])
+        self.run_.ctl("trigger", "fastspring", "paid")
+        self.run_.worker_once()
+        orders = self.run_.sql("SELECT CONCAT(s.name, ' ', order_id) FROM shop_order JOIN source s ON s.id = source_id")
+        self.assertLess({"stripe cs_test_a1B2", "stripe pi_3Xy", "paddle txn_01hv8x"}, set(orders.splitlines()))
+        people = self.run_.ctl("trigger", "lemonsqueezy", "paid").stdout
+        self.assertIn("nothing that the worker needs", people)
+        self.assertIn("order_created", people)
 
     def test_refusals(self):
-        run = self.deployment(live="true")
-        done = run.ctl("trigger", SOURCE, "paid", expected=1)
-        self.assertIn("live = true", done.stderr)
-        run.configure({f"source {SOURCE}": {"live": "false"}})
-        run.ctl("trigger", "nowhere", "paid", expected=1)
-        self.assertIn("pending, paid", run.ctl("trigger", SOURCE, "stolen", expected=2).stderr)
-        run.ctl("trigger", SOURCE, "disputed", expected=2)
-        run.ctl("trigger", SOURCE, "paid", "--product", "ten", expected=2)
-        run.ctl("trigger", SOURCE, "paid", "--order", "A-1", expected=2)
-        run.ctl("trigger", SOURCE, "paid", "--email", "nobody", expected=2)
-        self.assertIn("purchase-webhook running", run.ctl("trigger", SOURCE, "paid", expected=1).stderr)
+        self.run_.configure({"source woocommerce": {"live": "true"}})
+        self.assertIn("live = true", self.run_.ctl("trigger", "woocommerce", "paid", expected=1).stderr)
+        self.run_.configure({"source woocommerce": {"live": "false"}})
+        self.run_.ctl("trigger", "nowhere", "paid", expected=1)
+        self.assertIn("paid, pending", self.run_.ctl("trigger", "woocommerce", "stolen", expected=2).stderr)
+        self.assertIn("refunded, disputed, sale, refund, dispute, dispute_won",
+                      self.run_.ctl("trigger", "gumroad", "pending", expected=2).stderr)
+        for provider, *arguments in (
+                ("woocommerce", "disputed"), ("woocommerce", "paid", "--product", "ten"),
+                ("woocommerce", "paid", "--order", "A-1"), ("woocommerce", "paid", "--order", ""),
+                ("woocommerce", "paid", "--email", "nobody"), ("lemonsqueezy", "cancelled"),
+                ("lemonsqueezy", "paid", "--order", "0"), ("stripe", "order.paid"),
+                ("stripe", "paid", "--order", "cs_test_"), ("stripe", "paid", "--order", 'x"y'),
+                ("paddle", "paid", "--order", "TXN"), ("paddle", "paid", "--product", "a b"),
+                ("gumroad", "sale", "--order", "../x"), ("fastspring", "paid", "--order", "<order>"),
+                ("fastspring", "paid", "--product", "")):
+            with self.subTest(provider=provider, arguments=arguments):
+                self.run_.ctl("trigger", provider, *arguments, expected=2)
+        for provider in SAMPLES:
+            done = self.run_.ctl("trigger", provider, "paid", "--order", "7", expected=1)
+            self.assertIn("purchase-webhook running", done.stderr)
+            self.assertNotIn("only", done.stdout + done.stderr)
+        self.run_.apply_catalogue({"entitlements": {"icons-pro": {}}, "products": [
+            {"source": "woocommerce", "product": "10", "grants": ["icons-pro"]}]})
+        self.assertIn("--product", self.run_.ctl("trigger", "standard", "paid", expected=1).stderr)
 
     def test_live_is_the_default(self):
-        run = self.enterContext(Deployment(self.server))
-        run.migrate()
-        self.assertIn("live = true", run.ctl("trigger", SOURCE, "paid", expected=1).stderr)
+        self.run_.configure({"source standard": {"live": None}})
+        self.assertIn("live = true", self.run_.ctl("trigger", "standard", "paid", expected=1).stderr)
+
+    def test_hostile_ids_stay_values(self):
+        """An id that a shop of free ids could give is a value in the body, whatever stands in it."""
+        self.run_.start_webhook()
+        for provider in ("standard", "fastspring", "gumroad"):
+            hostile = '1","status":"x<order>&sale_id=2'
+            told = self.run_.ctl_json("trigger", provider, "paid", "--order", "7", "--product", hostile)
+            self.assertEqual((told["status"], told["product"]), (200, hostile))
+        self.run_.worker_once()
+        self.assertEqual(self.outcomes(), [("standard", None), ("fastspring", None), ("gumroad", "fetch_failed")])
+        self.assertEqual(self.run_.sql("SELECT DISTINCT order_id FROM shop_order"), "7\n")
 
 
 if __name__ == "__main__":

@@ -38,6 +38,15 @@ def catalogue(sources):
             "products": products}
 
 
+def permutations(count):
+    """All of them; a sanitized build, which is slow, takes a sample: the same each time, with both ends."""
+    orders = list(itertools.permutations(range(count)))
+    most = int(os.environ.get("PURCHASE_SYNC_PERMUTATIONS", len(orders)))
+    if len(orders) <= most:
+        return orders
+    return [orders[0], orders[-1]] + random.Random(count).sample(orders[1:-1], most - 2)
+
+
 class Kept:
     """Requests over one connection, with as little between as Python allows."""
 
@@ -248,7 +257,7 @@ class Stories(unittest.TestCase):
         """Posts every permutation of the story's different deliveries; returns the sales."""
         first = self.live_through(source, story, 1, email)[0]
         self.assertLessEqual(len(first[1]), 6, [headers for _, headers, _ in first[1]])
-        orders = list(itertools.permutations(range(len(first[1]))))
+        orders = permutations(len(first[1]))
         lives = [first] + self.live_through(source, story, len(orders) - 1, email)
         self.assertEqual({len(life[1]) for life in lives}, {len(first[1])})
         for place in range(len(first[1])):
