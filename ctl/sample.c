@@ -1,176 +1,215 @@
 #include "sample.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
+#include "base/mem.h"
+#include "sample_shops.h"
 
-#define PRICE "49.00"
+#define NUMBER_DIGITS 17 /* of an id: room for a digit behind it */
 
-/* What an event means in each shop's own words; NULL: this shop has no such event. */
-static const struct {
-    const char *event;
-    const char *woocommerce, *shopify, *standard;
-} events[] = {
-    {"pending", "pending", "pending", "pending"},
-    {"paid", "processing", "paid", "paid"},
-    {"cancelled", "cancelled", "voided", "cancelled"},
-    {"refunded", "refunded", "refunded", "refunded"},
-    {"disputed", NULL, NULL, "disputed"},
+static const struct sample_shop *const shops[PROVIDER_COUNT] = {
+    [PROVIDER_WOOCOMMERCE] = &sample_woocommerce,
+    [PROVIDER_SHOPIFY] = &sample_shopify,
+    [PROVIDER_STRIPE] = &sample_stripe,
+    [PROVIDER_PADDLE] = &sample_paddle,
+    [PROVIDER_LEMONSQUEEZY] = &sample_lemonsqueezy,
+    [PROVIDER_GUMROAD] = &sample_gumroad,
+    [PROVIDER_FASTSPRING] = &sample_fastspring,
+    [PROVIDER_STANDARD] = &sample_standard,
 };
-#define EVENTS (sizeof(events) / sizeof(events[0]))
 
-/* The shop's word for an event, or NULL. */
-static const char *status_word(enum provider provider, size_t event)
+/* Whether an event before this one has the same type: only the first of them goes by it. */
+static bool has_namesake(const struct sample_shop *shop, size_t event)
 {
-    switch (provider) {
-    case PROVIDER_WOOCOMMERCE:
-        return events[event].woocommerce;
-    case PROVIDER_SHOPIFY:
-        return events[event].shopify;
-    case PROVIDER_STANDARD:
-        return events[event].standard;
-    default:
-        return NULL;
+    for (size_t i = 0; i < event; i++) {
+        if (strcmp(shop->events[i].type, shop->events[event].type) == 0)
+            return true;
+    }
+    return false;
+}
+
+void sample_events(enum provider provider, struct buf *out)
+{
+    const struct sample_shop *shop = shops[provider];
+
+    for (size_t i = 0; i < shop->event_count; i++) {
+        if (shop->events[i].word != NULL)
+            buf_printf(out, "%s%s", out->len == 0 ? "" : ", ", shop->events[i].word);
+    }
+    for (size_t i = 0; i < shop->event_count; i++) {
+        if (!has_namesake(shop, i))
+            buf_printf(out, ", %s", shop->events[i].type);
     }
 }
 
-bool sample_exists(enum provider provider)
+/* The event of a word, or NULL. */
+static const struct sample_event *event_of_word(const struct sample_shop *shop, const char *word)
 {
-    return status_word(provider, 0) != NULL;
-}
-
-const char *sample_events(enum provider provider)
-{
-    return provider == PROVIDER_STANDARD ? "pending, paid, cancelled, refunded, disputed"
-                                         : "pending, paid, cancelled, refunded";
-}
-
-const char *sample_event(enum provider provider, const char *name)
-{
-    if (strncmp(name, "order.", 6) == 0)
-        name += 6;
-    else if (strncmp(name, "orders/", 7) == 0)
-        name += 7;
-    for (size_t i = 0; i < EVENTS; i++) {
-        if (strcmp(events[i].event, name) == 0 && status_word(provider, i) != NULL)
-            return events[i].event;
+    for (size_t i = 0; i < shop->event_count; i++) {
+        if (shop->events[i].word != NULL && strcmp(shop->events[i].word, word) == 0)
+            return &shop->events[i];
     }
     return NULL;
 }
 
-bool sample_wants_numbers(enum provider provider)
+const struct sample_event *sample_event(enum provider provider, const char *name)
 {
-    return provider == PROVIDER_WOOCOMMERCE || provider == PROVIDER_SHOPIFY;
-}
+    static const char *const spellings[] = {"order.", "orders/"};
+    const struct sample_shop *shop = shops[provider];
+    const struct sample_event *found = event_of_word(shop, name);
 
-/* The shop's word for the sample's event. */
-static const char *sample_status(enum provider provider, const struct sample *sample)
-{
-    for (size_t i = 0; i < EVENTS; i++) {
-        if (strcmp(events[i].event, sample->event) == 0)
-            return status_word(provider, i);
+    for (size_t i = 0; found == NULL && i < shop->event_count; i++) {
+        if (strcmp(shop->events[i].type, name) == 0)
+            found = &shop->events[i];
     }
-    return "";
+    for (size_t i = 0; shop->spelled && found == NULL && i < 2; i++) {
+        if (strncmp(name, spellings[i], strlen(spellings[i])) == 0)
+            found = event_of_word(shop, name + strlen(spellings[i]));
+    }
+    return found;
 }
 
-/* Whether money had come in by the time of the event. */
-static bool sample_was_paid(const struct sample *sample)
+bool sample_tells_product(const struct sample_event *event)
 {
-    return strcmp(sample->event, "pending") != 0 && strcmp(sample->event, "cancelled") != 0;
+    return strstr(event->body, "<product>") != NULL || strstr(event->body, "<price>") != NULL;
 }
 
-static void put_text(struct buf *out, const char *text)
+bool sample_tells_address(const struct sample_event *event)
 {
-    buf_json_string(out, text, strlen(text));
+    return strstr(event->body, "<address>") != NULL;
 }
 
-/* WooCommerce's REST v3 order; its times have whole seconds and no zone. */
-static void woocommerce_write(const struct sample *sample, struct buf *out)
+/* Whether an id has these letters and no others; a number stands in JSON as one. */
+static bool id_fits(const char *id, const char *letters)
 {
-    char now[TIME_TEXT];
+    size_t len = strlen(id);
 
-    clock_format(sample->now - sample->now % TIME_SECOND, now);
-    now[strcspn(now, "Z")] = '\0';
-    buf_printf(out,
-               "{\"id\":%s,\"parent_id\":0,\"number\":\"%s\",\"status\":\"%s\","
-               "\"currency\":\"USD\",\"total\":\"" PRICE "\",\"customer_id\":0,"
-               "\"date_created_gmt\":\"%s\",\"date_modified_gmt\":\"%s\",\"date_paid_gmt\":",
-               sample->order, sample->order, sample_status(PROVIDER_WOOCOMMERCE, sample), now, now);
-    buf_json_text(out, sample_was_paid(sample) ? now : NULL);
-    buf_puts(out, ",\"billing\":{\"email\":");
-    put_text(out, sample->address);
-    buf_printf(out,
-               "},\"meta_data\":[],\"line_items\":[{\"id\":1,\"name\":\"Sample\","
-               "\"product_id\":%s,\"variation_id\":0,\"sku\":\"\",\"quantity\":1,"
-               "\"total\":\"" PRICE "\"}],\"refunds\":[",
-               sample->product);
-    if (strcmp(sample->event, "refunded") == 0)
-        buf_printf(out, "{\"id\":%s1,\"reason\":\"sample\",\"total\":\"-" PRICE "\"}",
-                   sample->order);
-    buf_puts(out, "]}");
+    if (len == 0 || len > LIMIT_ORDER_ID)
+        return false;
+    if (letters == NULL)
+        return true;
+    if (strcmp(letters, SAMPLE_DIGITS) == 0 && (len > NUMBER_DIGITS || id[0] == '0'))
+        return false;
+    return strspn(id, letters) == len;
 }
 
-/* Shopify's order, marked as a test: a source with live = false takes no other. */
-static void shopify_write(const struct sample *sample, struct buf *out)
+/* The id without the first of the prefixes that it begins with. */
+static const char *prefix_cut(const char *id, const char *const *prefixes)
 {
-    bool refunded = strcmp(sample->event, "refunded") == 0;
-    char now[TIME_TEXT];
-
-    clock_format(sample->now - sample->now % TIME_SECOND, now);
-    buf_printf(out, "{\"id\":%s,\"name\":\"#%s\",\"email\":", sample->order, sample->order);
-    put_text(out, sample->address);
-    buf_printf(out, ",\"test\":true,\"financial_status\":\"%s\",\"cancelled_at\":",
-               sample_status(PROVIDER_SHOPIFY, sample));
-    buf_json_text(out, strcmp(sample->event, "cancelled") == 0 ? now : NULL);
-    buf_printf(out,
-               ",\"created_at\":\"%s\",\"processed_at\":\"%s\",\"updated_at\":\"%s\","
-               "\"total_price\":\"" PRICE "\",\"note_attributes\":[],\"line_items\":[{"
-               "\"id\":%s1,\"title\":\"Sample\",\"product_id\":%s,\"variant_id\":null,"
-               "\"sku\":null,\"quantity\":1,\"current_quantity\":%d}],\"refunds\":[",
-               now, now, now, sample->order, sample->product, refunded ? 0 : 1);
-    if (refunded)
-        buf_printf(out,
-                   "{\"id\":%s2,\"created_at\":\"%s\",\"transactions\":[{\"kind\":\"refund\","
-                   "\"status\":\"success\",\"amount\":\"" PRICE "\"}],"
-                   "\"refund_line_items\":[{\"id\":%s3,\"line_item_id\":%s1,\"quantity\":1}]}",
-                   sample->order, now, sample->order, sample->order);
-    buf_puts(out, "]}");
+    for (; *prefixes != NULL; prefixes++) {
+        if (strncmp(id, *prefixes, strlen(*prefixes)) == 0)
+            return id + strlen(*prefixes);
+    }
+    return id;
 }
 
-/* This project's own order. */
-static void standard_write(const struct sample *sample, struct buf *out)
+bool sample_order_fits(enum provider provider, const char *id)
 {
-    char now[TIME_TEXT];
+    const struct sample_shop *shop = shops[provider];
+    const char *key = prefix_cut(id, shop->order_prefixes);
 
-    clock_format(sample->now, now);
-    buf_printf(out, "{\"type\":\"order.updated\",\"timestamp\":\"%s\",\"data\":{\"id\":", now);
-    put_text(out, sample->order);
-    buf_printf(out, ",\"status\":\"%s\",\"email\":", sample_status(PROVIDER_STANDARD, sample));
-    put_text(out, sample->address);
-    buf_printf(out, ",\"updated_at\":\"%s\",\"paid_at\":", now);
-    buf_json_text(out, sample_was_paid(sample) ? now : NULL);
-    buf_puts(out, ",\"lines\":[{\"id\":\"1\",\"product\":");
-    put_text(out, sample->product);
-    buf_puts(out, ",\"variant\":null,\"sku\":null,\"quantity\":1,\"refunded_quantity\":0}],"
-                  "\"metadata\":{}}}");
+    /* Other ids are made of the key, with a prefix of their own. */
+    return id_fits(id, shop->order_letters) && *key != '\0' &&
+           (shop->order_prefixes[0] == NULL || strlen(key) <= LIMIT_ORDER_ID / 2);
+}
+
+bool sample_product_fits(enum provider provider, const char *id)
+{
+    return id_fits(id, shops[provider]->product_letters);
+}
+
+/* Room for an id with a prefix before it, a time, a number. */
+#define VALUE_SIZE (LIMIT_ORDER_ID + 8)
+
+/* What the names in <> stand for, beside what the sample itself holds. */
+struct values {
+    char price[VALUE_SIZE], good[VALUE_SIZE];
+    char time[TIME_TEXT], second[TIME_TEXT], seconds[VALUE_SIZE], milliseconds[VALUE_SIZE];
+};
+
+static void values_fill(const struct sample *sample, struct values *out)
+{
+    static const char *const prefixes[] = {"pri_", "pro_", NULL};
+    const char *product = sample->product == NULL ? "" : sample->product;
+    const char *bare = prefix_cut(product, prefixes);
+    bool is_price = strncmp(product, prefixes[0], strlen(prefixes[0])) == 0;
+
+    snprintf(out->price, sizeof(out->price), "%s%s", prefixes[0], bare);
+    snprintf(out->good, sizeof(out->good), "%s%s", is_price ? prefixes[1] : "",
+             is_price ? bare : product);
+    clock_format(sample->now, out->time);
+    clock_format(sample->now - sample->now % TIME_SECOND, out->second);
+    out->second[strcspn(out->second, "Z")] = '\0';
+    snprintf(out->seconds, sizeof(out->seconds), "%" PRId64, sample->now / TIME_SECOND);
+    snprintf(out->milliseconds, sizeof(out->milliseconds), "%" PRId64,
+             sample->now / (TIME_SECOND / 1000));
+}
+
+/* What a name stands for. */
+static const char *value_of(const struct sample_shop *shop, const struct sample *sample,
+                            const struct values *values, const char *name, size_t len)
+{
+    const struct {
+        const char *name, *text;
+    } texts[] = {
+        {"order", sample->order},     {"key", prefix_cut(sample->order, shop->order_prefixes)},
+        {"product", sample->product}, {"price", values->price},
+        {"good", values->good},       {"address", sample->address},
+        {"nonce", sample->nonce},     {"type", sample->event->type},
+        {"time", values->time},       {"second", values->second},
+        {"seconds", values->seconds}, {"milliseconds", values->milliseconds},
+    };
+
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strlen(texts[i].name) == len && memcmp(texts[i].name, name, len) == 0)
+            return texts[i].text;
+    }
+    die("sample: <%.*s> stands for nothing", (int)len, name);
+}
+
+/* A value within quotes that the body has, or within a form. */
+static void put_value(const struct sample_shop *shop, const char *value, struct buf *out)
+{
+    struct buf quoted = {0};
+
+    if (shop->form) {
+        buf_url_encode(out, value, strlen(value));
+        return;
+    }
+    buf_json_string(&quoted, value, strlen(value));
+    buf_append(out, quoted.data + 1, quoted.len - 2);
+    buf_wipe(&quoted);
+}
+
+/* The event's body with every name in <> replaced. */
+static void body_write(const struct sample_shop *shop, const struct sample *sample, struct buf *out)
+{
+    const char *at = sample->event->body, *open;
+    struct values values;
+
+    values_fill(sample, &values);
+    while ((open = strchr(at, '<')) != NULL) {
+        size_t len = strcspn(open + 1, ">");
+
+        buf_append(out, at, (size_t)(open - at));
+        put_value(shop, value_of(shop, sample, &values, open + 1, len), out);
+        at = open + 1 + len + 1;
+    }
+    buf_puts(out, at);
 }
 
 void sample_write(enum provider provider, const struct sample *sample, struct buf *body,
                   struct buf *headers)
 {
-    switch (provider) {
-    case PROVIDER_WOOCOMMERCE:
-        woocommerce_write(sample, body);
-        buf_puts(headers, "X-WC-Webhook-Topic: order.updated\r\n");
-        break;
-    case PROVIDER_SHOPIFY:
-        shopify_write(sample, body);
-        buf_puts(headers, "X-Shopify-Topic: orders/updated\r\n");
-        break;
-    case PROVIDER_STANDARD:
-        standard_write(sample, body);
-        break;
-    default:
-        break;
-    }
+    const struct sample_shop *shop = shops[provider];
+
+    body_write(shop, sample, body);
+    buf_printf(headers, "Content-Type: application/%s\r\n",
+               shop->form ? "x-www-form-urlencoded" : "json");
+    if (shop->topic_header != NULL)
+        buf_printf(headers, "%s: %s\r\n", shop->topic_header, sample->event->type);
 }

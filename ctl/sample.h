@@ -1,30 +1,42 @@
 /*
  * Sample orders in a shop's own shape, for `trigger`: what the shop would send, and nothing that it
- * would not.
+ * would not. Where a shop has a test mode, a sample is of it.
  */
 #ifndef CTL_SAMPLE_H
 #define CTL_SAMPLE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/buf.h"
 #include "base/settings.h"
 
+/* An event of a shop, and its body with names in <> for what differs from sample to sample. */
+struct sample_event {
+    const char *word; /* "paid": the same for all shops; NULL: it has only the shop's name */
+    const char *type; /* the shop's own name of it */
+    const char *body;
+};
+
 struct sample {
-    const char *event; /* of sample_events() */
-    const char *order, *address, *product;
+    const struct sample_event *event;
+    const char *order, *address;
+    const char *product; /* may be NULL if the event tells none */
+    const char *nonce;   /* letters and digits that no other sample has */
     int64_t now;
 };
 
-/* Whether there are samples for the provider. */
-bool sample_exists(enum provider provider);
-/* "pending, paid, ..." for people. */
-const char *sample_events(enum provider provider);
-/* The event by its own name or with the shop's prefix ("order.paid", "orders/paid"), or NULL. */
-const char *sample_event(enum provider provider, const char *name);
-/* Whether ids of orders and products are numbers at this provider. */
-bool sample_wants_numbers(enum provider provider);
-/* The body, and the topic's header (or none) as "Name: value\r\n". */
+/* The words and types of all events, for people. */
+void sample_events(enum provider provider, struct buf *out);
+/* The event by its word ("paid"), by the shop's own name ("charge.refunded"), or by a word in the
+ * shop's spelling ("order.paid", "orders/paid"); NULL: there is none. */
+const struct sample_event *sample_event(enum provider provider, const char *name);
+bool sample_tells_product(const struct sample_event *event);
+bool sample_tells_address(const struct sample_event *event);
+/* Whether an id is one that the provider could have given. */
+bool sample_order_fits(enum provider provider, const char *id);
+bool sample_product_fits(enum provider provider, const char *id);
+/* The body, and the headers that the shop sends with it but for the signature, as whole lines. */
 void sample_write(enum provider provider, const struct sample *sample, struct buf *body,
                   struct buf *headers);
 
