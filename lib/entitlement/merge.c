@@ -11,12 +11,6 @@
 /* A shop's times have whole seconds: a read this much later cannot have met a half-told second. */
 #define READ_SETTLES_AFTER (2 * TIME_SECOND)
 
-static bool any_snapshot(const struct known_snapshot *snapshot)
-{
-    (void)snapshot;
-    return true;
-}
-
 static bool tells_lines(const struct known_snapshot *snapshot)
 {
     return snapshot->facts.lines_known;
@@ -47,6 +41,71 @@ static const struct known_snapshot *greatest(const struct known_order *order,
     for (size_t i = 0; i < order->snapshot_count; i++) {
         const struct known_snapshot *one = &order->snapshots[i];
         if (fits(one) && (!best || snapshot_wins(one, best)))
+            best = one;
+    }
+    return best;
+}
+
+/* When what a snapshot tells of was paid: not when it was last touched, or looked at. */
+static int64_t payment_time(const struct known_snapshot *snapshot)
+{
+    const struct fact_snapshot *facts = &snapshot->facts;
+    return facts->paid_at != TIME_NONE ? facts->paid_at : facts->time;
+}
+
+/* The latest word on money: of a subscription, on its latest payment, for words about an earlier
+ * one may come at any time. */
+static const struct known_snapshot *latest_money(const struct known_order *order)
+{
+    const struct known_snapshot *best = NULL;
+    if (order->subscription_count == 0)
+        return greatest(order, tells_money);
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct known_snapshot *one = &order->snapshots[i];
+        if (!tells_money(one))
+            continue;
+        if (!best || payment_time(one) > payment_time(best) ||
+            (payment_time(one) == payment_time(best) && snapshot_wins(one, best)))
+            best = one;
+    }
+    return best;
+}
+
+/* Whether a snapshot is of an earlier payment of a subscription than the latest. */
+static bool is_of_earlier(const struct known_snapshot *snapshot, const struct known_snapshot *money)
+{
+    return money && snapshot->facts.payment && money->facts.payment &&
+           payment_time(snapshot) < payment_time(money) &&
+           strcmp(snapshot->facts.payment, money->facts.payment) != 0;
+}
+
+/* The latest word on lines: a payment's are those of when it was made. */
+static const struct known_snapshot *latest_lines(const struct known_order *order)
+{
+    const struct known_snapshot *best = NULL;
+    if (order->subscription_count == 0)
+        return greatest(order, tells_lines);
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct known_snapshot *one = &order->snapshots[i];
+        if (!tells_lines(one))
+            continue;
+        int64_t a = one->facts.payment ? payment_time(one) : one->facts.time;
+        int64_t b = !best ? 0 : best->facts.payment ? payment_time(best) : best->facts.time;
+        if (!best || a > b || (a == b && snapshot_wins(one, best)))
+            best = one;
+    }
+    return best;
+}
+
+/* The greatest snapshot, of a subscription without those of earlier payments. */
+static const struct known_snapshot *latest_word(const struct known_order *order)
+{
+    const struct known_snapshot *best = NULL, *money = latest_money(order);
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        const struct known_snapshot *one = &order->snapshots[i];
+        if (order->subscription_count > 0 && is_of_earlier(one, money))
+            continue;
+        if (!best || snapshot_wins(one, best))
             best = one;
     }
     return best;
@@ -311,7 +370,7 @@ static bool amounts_cover(const struct known_order *order, const struct fact_sna
 static void merge_lines(const struct known_order *order, const struct known_snapshot *lines,
                         struct merged_order *out, bool *torn)
 {
-    const struct known_snapshot *money = greatest(order, tells_money);
+    const struct known_snapshot *money = latest_money(order);
     const struct fact_snapshot *basis = money ? &money->facts : &lines->facts;
     struct refund_ledger ledger;
     refund_ledger_settle(order, basis, &ledger);
@@ -390,10 +449,10 @@ void order_merge(const struct known_order *order, struct merged_order *out)
     out->disputed = merge_disputed(order);
     out->subject = merge_subject(order);
     out->subscription = latest_state(order);
-    const struct known_snapshot *winner = greatest(order, any_snapshot);
+    const struct known_snapshot *winner = latest_word(order);
     if (!winner)
         return;
-    const struct known_snapshot *basis = greatest(order, tells_lines);
+    const struct known_snapshot *basis = latest_lines(order);
     bool torn = false;
     out->winner = winner;
     out->disputed |= winner->facts.disputed;

@@ -135,10 +135,11 @@ static const char *name_owner(struct names *names, uint32_t source_id, const cha
 
     for (size_t step = 0; name != NULL && step < CHAIN_MOST; step++) {
         if (name->owner != NULL)
-            return name->owner;
-        if (name->told == NULL || strcmp(name->told, name->id) == 0)
+            id = name->owner; /* which these very news may name as an alias of another */
+        else if (name->told == NULL || strcmp(name->told, name->id) == 0)
             return name->id;
-        id = name->told;
+        else
+            id = name->told;
         name = name_find(names, source_id, id);
     }
     return id;

@@ -38,7 +38,8 @@ export async function theySign(Webhook, name) {
     const good = library.sign(id, now, body);
     const foreign = stranger.sign(id, now, body);
     const [, mac] = good.split(',');
-    for (const list of [foreign, `v2,${mac}`, `v1a,${mac}`, mac, `v1,${mac.slice(0, -2)}`, `${foreign} v1,`, `${foreign},${good}`, '']) {
+    const bad = [foreign, `v2,${mac}`, `v1a,${mac}`, mac, `v1,${mac.slice(0, -2)}`, `${foreign} v1,`, `${foreign},${good}`, ''];
+    for (const list of bad) {
       assert.deepEqual(await send(envelope(list, about)), invalid, `${prefix}: ${list}`);
     }
     assert.deepEqual(await send(envelope(good, about), `${body} `), invalid, 'another body');
@@ -49,8 +50,8 @@ export async function theySign(Webhook, name) {
       const { [header]: absent, ...rest } = envelope(good, about);
       assert.deepEqual(await send(rest), invalid, `without ${header}: ${absent}`);
     }
-    assert.deepEqual(await send({ ...envelope(good, about), ...envelope(good, { ...about, prefix: prefix === 'svix' ? 'webhook' : 'svix' }) }),
-      invalid, 'both families');
+    const both = { ...envelope(good, { ...about, prefix: 'svix' }), ...envelope(good, { ...about, prefix: 'webhook' }) };
+    assert.deepEqual(await send(both), invalid, 'both families');
     for (const seconds of [-WINDOW - 30, WINDOW + 30]) {
       const at = new Date(now.getTime() + seconds * 1000);
       assert.deepEqual(await send(envelope(library.sign(id, at, body), { ...about, at })), [401, 'timestamp_outside_window']);

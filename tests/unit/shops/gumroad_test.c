@@ -454,27 +454,6 @@ static void other_answers(void **state)
     check_answers(NEED_ORDER, cases, COUNT(cases));
 }
 
-/* A real ping, from the folder of samples that PURCHASE_SYNC_FIXTURES names. */
-static void the_sample_is_a_hint(void **state)
-{
-    const char *folder = getenv("PURCHASE_SYNC_FIXTURES");
-    char body[8192];
-    (void)state;
-    if (!folder) {
-        print_message("PURCHASE_SYNC_FIXTURES is not set\n");
-        skip();
-    }
-    char *path = xasprintf("%s/gumroad/ping.sale.form", folder);
-    FILE *file = fopen(path, "r");
-    free(path);
-    assert_non_null(file);
-    size_t len = fread(body, 1, sizeof(body), file);
-    fclose(file);
-    char *text = read_bytes(&source, body, len);
-    assert_string_equal(text, HINT);
-    free(text);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -490,7 +469,6 @@ int main(void)
         cmocka_unit_test(subscribers_are_read),
         cmocka_unit_test(the_last_sale_of_a_subscription),
         cmocka_unit_test(other_answers),
-        cmocka_unit_test(the_sample_is_a_hint),
     };
     source = source_make(PROVIDER_GUMROAD, SECRET, NULL);
     source.api_url = xstrdup("https://api.example.test");

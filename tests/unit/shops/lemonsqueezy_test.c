@@ -425,39 +425,6 @@ static void other_answers(void **state)
     check_answers(cases, COUNT(cases));
 }
 
-/* Samples that others took from the shop. */
-static void published_samples_are_read(void **state)
-{
-    static const struct {
-        const char *file, *expected;
-    } cases[] = {
-        {"pay-order_created.json",
-         "[1 hint paid at=2023-01-17T12:26:23Z paid=2023-01-17T12:26:23Z total=58990000 "
-         "address=dan@lemonsqueezy.com lines?]"},
-        {"pay-subscription_created.json",
-         "[sub_1 paid at=2023-01-17T12:43:51Z paid=- total=-1 address=dan@lemonsqueezy.com lines: "
-         "2(2/2/-)*5-0 term:trial at=2023-01-17T12:43:51Z until=2023-01-24T12:43:48Z alias:2]"},
-    };
-    const char *folder = getenv("PURCHASE_SYNC_FIXTURES");
-    static char body[64 << 10];
-    (void)state;
-    if (!folder) {
-        print_message("skipped: PURCHASE_SYNC_FIXTURES names no folder\n");
-        skip();
-    }
-    for (size_t i = 0; i < COUNT(cases); i++) {
-        char *path = xasprintf("%s/lemonsqueezy/%s", folder, cases[i].file);
-        FILE *file = fopen(path, "rb");
-        assert_non_null(file);
-        size_t len = fread(body, 1, sizeof(body), file);
-        fclose(file);
-        char *text = read_bytes(&source, body, len);
-        assert_string_equal(text, cases[i].expected);
-        free(text);
-        free(path);
-    }
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -470,7 +437,6 @@ int main(void)
         cmocka_unit_test(calls_are_made_of_numbers),
         cmocka_unit_test(items_are_read),
         cmocka_unit_test(other_answers),
-        cmocka_unit_test(published_samples_are_read),
     };
     source = source_make(PROVIDER_LEMONSQUEEZY, "s3cret", NULL);
     source.api_url = xstrdup("https://api.example.test");
