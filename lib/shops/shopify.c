@@ -3,6 +3,7 @@
 
 #include "base/clock.h"
 #include "base/limits.h"
+#include "base/mem.h"
 #include "shops/evidence.h"
 #include "shops/json.h"
 #include "shops/shopify.h"
@@ -197,11 +198,34 @@ static void disown_whole(struct fact_snapshot *snapshot)
         snapshot->total = listed + 1;
 }
 
+/*
+ * Which shop an order is of: the shop's number, which its status page's path begins with. The host
+ * before that is no sign: one shop's orders lie on its own domain, on that of each market, and on
+ * its myshopify.com name (Shopify's changelog of 2017-07-20). Without a number, that last name.
+ */
+static char *shop_of(const char *status_url)
+{
+    static const char named[] = ".myshopify.com";
+    const char *path;
+    char *host = evidence_host(status_url, &path);
+    if (!host)
+        return NULL;
+    size_t digits = *path == '/' ? strspn(path + 1, "0123456789") : 0;
+    size_t len = strlen(host);
+    if (digits > 0 && digits <= 20 && path[1 + digits] == '/') {
+        free(host);
+        return xstrndup(path + 1, digits);
+    }
+    if (len > strlen(named) && strcmp(host + len - strlen(named), named) == 0)
+        return host;
+    free(host);
+    return NULL;
+}
+
 void shopify_read_order(const struct settings_source *source, const struct json_object *root,
                         int64_t received_at, struct facts *facts)
 {
     char *id;
-    const char *rest;
     int64_t updated;
     if (is_wrong_mode(source, root)) {
         facts_set_aside(facts, SET_ASIDE_WRONG_MODE,
@@ -214,7 +238,7 @@ void shopify_read_order(const struct settings_source *source, const struct json_
     struct fact_order *order = facts_add_order(facts, id, strlen(id));
     struct fact_snapshot *snapshot = fact_order_snapshot(order);
     free(id);
-    order->identity = evidence_host(shop_json_text(root, "order_status_url"), &rest);
+    order->identity = shop_of(shop_json_text(root, "order_status_url"));
     if (read_status(facts, snapshot, root) || shop_take_time(facts, root, "updated_at", &updated) ||
         read_lists(facts, snapshot, root))
         return;

@@ -164,7 +164,11 @@ static char *site_of(const char *href)
         len -= strlen(front);
     for (size_t i = 0; i < len; i++)
         len = path[i] > ' ' && path[i] < 0x7f ? len : 0;
-    site = xasprintf("%s%.*s", host, (int)len, path);
+    /* One site answers to both, and plugins and caches mix them. */
+    const char *plain = strncmp(host, "www.", 4) == 0 ? host + 4 : host;
+    size_t plain_len = strlen(plain);
+    plain_len -= plain_len > 0 && plain[plain_len - 1] == '.';
+    site = xasprintf("%.*s%.*s", (int)plain_len, plain, (int)len, path);
     free(host);
     return site;
 }

@@ -269,6 +269,32 @@ enum db_result order_alias_settle(struct db *db, const struct orders_context *co
     return result;
 }
 
+static void found_row(struct db_rows *rows, void *arg)
+{
+    (void)rows;
+    *(bool *)arg = true;
+}
+
+enum db_result order_alias_check(struct db *db, const struct alias_batch *batch, size_t count,
+                                 bool *stands)
+{
+    struct values keys = {0};
+    bool found = false;
+    enum db_result result;
+
+    for (size_t i = 0; i < count; i++) {
+        values_add_int(&keys, batch->news[i].source_id);
+        values_add_text(&keys, batch->news[i].order_id);
+    }
+    result = rows_read(db,
+                       "SELECT source_id, alias, order_id FROM order_alias"
+                       " WHERE (source_id, alias) IN",
+                       "(?,?)", "", &keys, 2, found_row, &found);
+    values_free(&keys);
+    *stands = !found;
+    return result;
+}
+
 void alias_batch_free(struct alias_batch *batch)
 {
     for (size_t i = 0; i < batch->id_count; i++)

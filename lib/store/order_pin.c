@@ -67,6 +67,8 @@ static bool identity_is(const char *configured, const char *told)
         if (strncmp(configured, schemes[i], strlen(schemes[i])) == 0)
             configured += strlen(schemes[i]);
     }
+    if (strncasecmp(configured, "www.", 4) == 0 && strncasecmp(told, "www.", 4) != 0)
+        configured += 4;
     len = strlen(configured);
     while (len > 0 && configured[len - 1] == '/')
         len--;

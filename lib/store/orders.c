@@ -240,6 +240,19 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
     return order_difference(db, batch);
 }
 
+/* Locks the orders that news came for under other ids; DB_RETRY if one of them is no order of its
+ * own any more. */
+static enum db_result lock_settled(struct db *db, const struct order_batch *batch,
+                                   const struct alias_batch *settled, size_t count)
+{
+    bool stands = true;
+    enum db_result result = batch_lock(db, batch);
+
+    if (result == DB_OK)
+        result = order_alias_check(db, settled, count, &stands);
+    return result == DB_OK && !stands ? DB_RETRY : result;
+}
+
 /* The batch under its orders' own ids; what is to be known of it goes back to the news. */
 static enum db_result apply_settled(struct db *db, const struct orders_context *context,
                                     struct order_news *news, size_t count)
@@ -254,7 +267,7 @@ static enum db_result apply_settled(struct db *db, const struct orders_context *
     }
     batch_begin(&batch, context, settled.news, settled.count);
     if (settled.renamed && !context->dry_run)
-        result = batch_lock(db, &batch);
+        result = lock_settled(db, &batch, &settled, count);
     if (result == DB_OK)
         result = batch_run(db, &batch, settled.news, settled.count);
     if (result == DB_OK)

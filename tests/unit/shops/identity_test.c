@@ -33,6 +33,8 @@ static void woocommerce_sites(void **state)
         {"http://127.0.0.1:18080/wp-json/wc/v3/orders/12", "127.0.0.1:18080"},
         {"https://127.0.0.1:18080/wp-json/wc/v3/orders/12", "127.0.0.1:18080"},
         {"HTTPS://Shop.Example.COM:443/wp-json/wc/v3/orders/12", "shop.example.com"},
+        {"https://www.shop.example.com/wp-json/wc/v3/orders/12", "shop.example.com"},
+        {"https://shop.example.com./wp-json/wc/v3/orders/12", "shop.example.com"},
         {"http://shop.example.com:80/wp-json/wc/v3/orders/12", "shop.example.com"},
         {"http://shop.example.com:443/wp-json/wc/v3/orders/12", "shop.example.com:443"},
         {"https://[::1]:8443/wp-json/wc/v3/orders/12", "[::1]:8443"},
@@ -144,14 +146,18 @@ static void unpaid_methods(void **state)
     "{\"id\":7,\"financial_status\":\"paid\",\"updated_at\":\"2026-11-23T09:59:58Z\"," \
     "\"line_items\":[{\"id\":1,\"product_id\":10,\"quantity\":1}]" rest "}"
 
-static void shopify_hosts(void **state)
+static void shopify_shops(void **state)
 {
     static const struct {
         const char *body, *host;
     } cases[] = {
         {SHOPIFY(",\"order_status_url\":\"https://Zoe.myshopify.com/5483/orders/1ab/"
                  "authenticate?key=x\""),
+         "5483"},
+        {SHOPIFY(",\"order_status_url\":\"https://checkout.example.com/5483/orders/2cd\""), "5483"},
+        {SHOPIFY(",\"order_status_url\":\"https://Zoe.myshopify.com/orders/1ab\""),
          "zoe.myshopify.com"},
+        {SHOPIFY(",\"order_status_url\":\"https://checkout.example.com/orders/1ab\""), NULL},
         {SHOPIFY(",\"order_status_url\":null"), NULL},
         {SHOPIFY(",\"order_status_url\":\"x\""), NULL},
         {SHOPIFY(""), NULL},
@@ -243,7 +249,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(woocommerce_sites), cmocka_unit_test(links_that_tell_nothing),
         cmocka_unit_test(order_keys),        cmocka_unit_test(unpaid_methods),
-        cmocka_unit_test(shopify_hosts),     cmocka_unit_test(stripe_accounts),
+        cmocka_unit_test(shopify_shops),     cmocka_unit_test(stripe_accounts),
         cmocka_unit_test(stripe_payments),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
