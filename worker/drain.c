@@ -122,6 +122,7 @@ static struct shop_fetch *fetches_add(struct fetches *fetches, struct job *job)
     task = &fetches->tasks[fetches->count];
     memset(task, 0, sizeof(*task));
     task->source = job->source;
+    task->owner = job;
     fetches->jobs[fetches->count++] = job;
     return &task->fetch;
 }
@@ -139,16 +140,41 @@ static void fetches_free(struct fetches *fetches)
     xfree(fetches->jobs);
 }
 
+/* Whether the very same call was planned for this job before: answers may name what they were asked
+ * for, and each other. */
+static bool is_planned(const struct group *group, const struct job *job,
+                       const struct shop_fetch *fetch)
+{
+    for (size_t r = 0; r < FETCH_ROUNDS; r++) {
+        const struct fetches *round = &group->rounds[r];
+
+        for (size_t i = 0; i < round->count; i++) {
+            const struct shop_fetch *other = &round->tasks[i].fetch;
+
+            if (round->jobs[i] == job && other != fetch && other->target != NULL &&
+                strcmp(other->target, fetch->target) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 /* Plans the call that answers a need. What is essential and cannot be asked for is left to a
  * person. */
 static void want(struct job *job, const struct fact_order *order, const struct fact_need *need,
-                 struct fetches *fetches)
+                 struct group *group, size_t round)
 {
+    struct fetches *fetches = &group->rounds[round];
     char detail[256];
 
     if (shop_has_api(job->source)) {
-        if (shop_fetch_for(job->source, order->id, need, fetches_add(fetches, job)) == 0)
+        struct shop_fetch *fetch = fetches_add(fetches, job);
+
+        if (shop_fetch_for(job->source, order->id, need, fetch) == 0) {
+            if (is_planned(group, job, fetch))
+                fetches_drop_last(fetches);
             return;
+        }
         fetches_drop_last(fetches);
     }
     if (!need->essential)
@@ -165,7 +191,7 @@ static void want(struct job *job, const struct fact_order *order, const struct f
 
 /* Plans what the evidence of one job lacks. */
 static enum db_result plan_facts(struct worker *worker, struct job *job, const struct facts *facts,
-                                 struct fetches *fetches)
+                                 struct group *group, size_t round)
 {
     for (size_t o = 0; o < facts->order_count; o++) {
         const struct fact_order *order = &facts->orders[o];
@@ -178,7 +204,7 @@ static enum db_result plan_facts(struct worker *worker, struct job *job, const s
             if (result != DB_OK)
                 return result;
             if (!met)
-                want(job, order, &order->needs[n], fetches);
+                want(job, order, &order->needs[n], group, round);
         }
     }
     return DB_OK;
@@ -189,19 +215,17 @@ static enum db_result plan_fetches(const struct drain *drain)
 {
     for (size_t i = 0; i < drain->job_count; i++) {
         struct job *job = &drain->jobs[i];
-        struct fetches *first;
         enum db_result result;
         size_t group, before;
 
         if (job->outcome.result != INBOX_DONE)
             continue;
         group = 1 + fetch_source_index(drain->worker, job->source);
-        first = &drain->groups[group].rounds[0];
-        before = first->count;
-        result = plan_facts(drain->worker, job, &job->facts, first);
+        before = drain->groups[group].rounds[0].count;
+        result = plan_facts(drain->worker, job, &job->facts, &drain->groups[group], 0);
         if (result != DB_OK)
             return result;
-        if (first->count > before)
+        if (drain->groups[group].rounds[0].count > before)
             job->group = group;
     }
     return DB_OK;
@@ -356,7 +380,8 @@ static enum db_result group_step(const struct drain *drain, size_t number)
 
     note_failures(round);
     for (size_t i = 0; next != NULL && i < round->count && result == DB_OK; i++)
-        result = plan_facts(drain->worker, round->jobs[i], &round->tasks[i].facts, next);
+        result = plan_facts(drain->worker, round->jobs[i], &round->tasks[i].facts, group,
+                            group->round + 1);
     if (result != DB_OK || next == NULL || next->count == 0) {
         group->waits = false;
         return result == DB_OK ? apply_group(drain, number) : result;

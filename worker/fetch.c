@@ -72,6 +72,7 @@ static void task_answered(const struct http_answer *answer, void *arg)
                                .len = answer->len};
 
     task->retry_after_us = answer->retry_after_us;
+    task->status = answer->failure == HTTP_ANSWERED ? answer->status : 0;
     note_answer(task, answer->failure != HTTP_UNREACHABLE && answer->failure != HTTP_TIMED_OUT);
     if (answer->failure != HTTP_ANSWERED) {
         task_failed(task,
@@ -125,8 +126,15 @@ static void task_send(struct worker *worker, struct fetch_task *task, size_t *le
     send_call(worker, &call, task, task_answered);
 }
 
+/* What each source was asked in one go. One owner's calls go together, however many: put off, it
+ * would need as many the next time. */
+struct share {
+    unsigned asked[LIMIT_SOURCES];
+    const void *first[LIMIT_SOURCES];
+};
+
 /* Whether to ask now; if not, the task is put off without an attempt. */
-static bool may_ask(struct worker *worker, struct fetch_task *task, unsigned *asked)
+static bool may_ask(struct worker *worker, struct fetch_task *task, struct share *share)
 {
     size_t index = fetch_source_index(worker, task->source);
     int64_t left = worker->api[index].until - clock_monotonic();
@@ -137,7 +145,10 @@ static bool may_ask(struct worker *worker, struct fetch_task *task, unsigned *as
         task->retry_after_us = left;
         return false;
     }
-    if (asked[index]++ >= LIMIT_FETCHES_PER_SOURCE) {
+    if (share->asked[index]++ == 0)
+        share->first[index] = task->owner;
+    if (share->asked[index] > LIMIT_FETCHES_PER_SOURCE &&
+        (task->owner == NULL || share->first[index] != task->owner)) {
         task_failed(task, SHOP_ANSWER_LATER, "others of this shop are asked for first");
         task->retry_after_us = 0;
         return false;
@@ -147,10 +158,10 @@ static bool may_ask(struct worker *worker, struct fetch_task *task, unsigned *as
 
 void fetch_start(struct worker *worker, struct fetch_task *tasks, size_t count, size_t *left)
 {
-    unsigned asked[LIMIT_SOURCES] = {0};
+    struct share share = {.asked = {0}};
 
     for (size_t i = 0; i < count; i++) {
-        if (tasks[i].source != NULL && may_ask(worker, &tasks[i], asked))
+        if (tasks[i].source != NULL && may_ask(worker, &tasks[i], &share))
             task_send(worker, &tasks[i], left);
     }
 }

@@ -22,12 +22,15 @@ struct fetch_task {
     int64_t began;
     const struct settings_source *source;
     struct shop_fetch fetch;
+    const void *owner; /* whose it is: the first owner of a shop's calls is never put off for others
+                        */
     /* Reads the answer; NULL: shop_read_answer() does, into `facts`. */
     fetch_reader *read;
     void *arg;           /* the reader's own */
     int64_t deadline_us; /* 0: the usual one, for calls that a batch waits for */
     size_t max_answer;   /* 0: the usual one */
     /* out: */
+    int status; /* 0: no answer */
     enum shop_answer_verdict verdict;
     struct facts facts;     /* SHOP_ANSWER_READ */
     int64_t retry_after_us; /* SHOP_ANSWER_LATER; -1: not told */

@@ -8,6 +8,8 @@ each permutation an order of its own, and the workers' turn between the rounds.
 import base64
 import itertools
 import json
+import os
+import random
 import re
 import socket
 import time
