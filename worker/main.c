@@ -52,15 +52,29 @@ static const struct option_spec option_specs[] = {
 
 /* --- set-up -------------------------------------------------------------------------------- */
 
+/*
+ * Names this process in leases: "host-digest:pid:random". The digest tells apart hosts whose names
+ * begin alike, and containers that share a name: whoever has the same one can see each other's
+ * processes.
+ */
 static void name_owner(char out[64])
 {
-    char host[32] = "";
+    char host[256] = "", space[64] = "";
+    unsigned char digest[DIGEST_LEN];
+    struct buf whole = {0};
     uint32_t random;
 
-    if (gethostname(host, sizeof(host) - 1) != 0)
-        snprintf(host, sizeof(host), "host");
     digest_random(&random, sizeof(random));
-    snprintf(out, 64, "%s:%ld:%08x", host, (long)getpid(), random);
+    if (gethostname(host, sizeof(host) - 1) != 0)
+        snprintf(host, sizeof(host), "host-%08x", random);
+    if (readlink("/proc/self/ns/pid", space, sizeof(space) - 1) < 0)
+        snprintf(space, sizeof(space), "%08x", random);
+    buf_printf(&whole, "%s|%s", host, space);
+    digest_sha256(whole.data, whole.len, digest);
+    buf_free(&whole);
+    host[strcspn(host, ":")] = '\0';
+    snprintf(out, 64, "%.16s-%02x%02x%02x%02x:%ld:%08x", host, digest[0], digest[1], digest[2],
+             digest[3], (long)getpid(), random);
 }
 
 /* No key material in a core dump or in another process's view. */

@@ -87,10 +87,11 @@ static int run_parts(struct resync *resync)
     return result;
 }
 
-/* The time before which everything is known now, by the clock that is behind. */
+/* The time before which everything is known now, by the clock that is behind. What a shop did not
+ * say keeps the watermark where it is: the next run asks again. */
 static int64_t watermark_of(const struct resync_run *run)
 {
-    if (!run->moves_watermark)
+    if (!run->moves_watermark || run->unanswered > 0)
         return TIME_NONE;
     return run->shop_time != TIME_NONE && run->shop_time < run->began_at ? run->shop_time
                                                                          : run->began_at;
@@ -101,17 +102,23 @@ static enum db_result run_put_down(struct resync *resync)
 {
     struct worker *worker = resync->worker;
     const char *trouble = resync->trouble.len > 0 ? resync->trouble.data : NULL;
+    bool complete = resync->run.unanswered == 0;
 
+    /* A dry run is never gone on with. */
+    if (resync->run.dry && (resync->end == RESYNC_END_STOPPED || resync->end == RESYNC_END_LATER ||
+                            resync->end == RESYNC_END_CLOSED))
+        return resync_finish(worker->db, worker->owner, &resync->run, RESYNC_ABANDONED, TIME_NONE,
+                             false, trouble);
     switch (resync->end) {
     case RESYNC_END_NONE:
         return resync_finish(worker->db, worker->owner, &resync->run, RESYNC_DONE,
-                             watermark_of(&resync->run), trouble);
+                             watermark_of(&resync->run), complete, trouble);
     case RESYNC_END_REFUSED:
         return resync_finish(worker->db, worker->owner, &resync->run, RESYNC_REFUSED, TIME_NONE,
-                             trouble);
+                             false, trouble);
     case RESYNC_END_SPOILT:
         return resync_finish(worker->db, worker->owner, &resync->run, RESYNC_ABANDONED, TIME_NONE,
-                             trouble);
+                             false, trouble);
     case RESYNC_END_CLOSED:
         return resync_leave(worker->db, worker->owner, &resync->run, resync->problem.data);
     case RESYNC_END_STOPPED:
@@ -160,14 +167,21 @@ static int say_end(struct resync *resync, int64_t took)
     printf("%s: %s%" PRIu64 " facts read in %" PRIu64 " calls, %" PRIu64 " change%s%s, %.1f s\n",
            name, run->whole ? "all orders, " : "", run->orders_read, run->calls, run->changes,
            run->changes == 1 ? "" : "s", run->dry ? " to come" : "", (double)took / TIME_SECOND);
-    if (run->unusable > 0 || run->unanswered > 0)
-        printf("%s: %" PRIu64 " entries were left out and %" PRIu64 " questions refused: see the "
-               "log\n",
-               name, run->unusable, run->unanswered);
+    if (run->unusable > 0)
+        printf("%s: %" PRIu64 " entries were left out: see the log\n", name, run->unusable);
     if (!run->dry)
         say_without_address(resync);
     log_info("resync", "done", LOG_S("source", name), LOG_I("orders", run->orders_read),
              LOG_I("calls", run->calls), LOG_I("changes", run->changes));
+    if (run->unanswered > 0) {
+        fprintf(stderr,
+                "purchase-worker: %s: %" PRIu64 " questions were not answered, the rest counts: "
+                "the next resync asks again\n",
+                name, run->unanswered);
+        log_error("resync", "incomplete", LOG_S("source", name),
+                  LOG_I("unanswered", run->unanswered));
+        return EXIT_FAILED;
+    }
     return EXIT_DONE;
 }
 
@@ -179,9 +193,7 @@ static int run_source(struct resync *resync)
 
     resync->told_at = began;
     resync->walk = (struct shop_walk){
-        .whole = resync->run.whole,
-        .since = resync->run.since,
-        .began = resync->run.shop_time != TIME_NONE ? resync->run.shop_time : resync->run.began_at};
+        .whole = resync->run.whole, .since = resync->run.since, .began = resync->run.began_at};
     run_parts(resync);
     if (run_put_down(resync) != DB_OK)
         resync_stop(resync, RESYNC_END_DATABASE, "the database: %s", db_error(resync->worker->db));
@@ -216,7 +228,8 @@ static int resync_source(struct worker *worker, const struct resync_options *opt
                holder.owner);
         return EXIT_DONE;
     }
-    if (claim == RESYNC_RESUMED)
+    resync.resumed = claim == RESYNC_RESUMED;
+    if (resync.resumed)
         printf("%s: goes on with a resync that did not end, %" PRIu64 " facts read\n", source->name,
                resync.run.orders_read);
     code = run_source(&resync);
@@ -255,6 +268,13 @@ static int resync_people(struct worker *worker, bool dry_run)
 
 /* --- all ----------------------------------------------------------------------------------- */
 
+/* What a run that is over has left on the stage, this one or one that was cut off, goes. */
+static void clear_stage(struct worker *worker)
+{
+    if (resync_sweep(worker->db) != DB_OK)
+        log_warn("resync", "stage_not_cleared", LOG_S("error", db_error(worker->db)));
+}
+
 int resync_command(struct worker *worker, const struct resync_options *options)
 {
     int code = EXIT_DONE;
@@ -265,6 +285,7 @@ int resync_command(struct worker *worker, const struct resync_options *options)
                 options->source, options->source);
         return EXIT_USAGE;
     }
+    clear_stage(worker);
     for (size_t i = 0; i < worker->settings->source_count && !worker->stopping; i++) {
         const struct settings_source *source = &worker->settings->sources[i];
 
@@ -283,5 +304,6 @@ int resync_command(struct worker *worker, const struct resync_options *options)
     if (options->source == NULL && !worker->stopping &&
         resync_people(worker, options->dry_run) != EXIT_DONE)
         code = EXIT_FAILED;
+    clear_stage(worker);
     return code;
 }

@@ -35,6 +35,13 @@ enum resync_end {
     RESYNC_END_DATABASE, /* the database failed; the next run goes on */
 };
 
+/* How a walk that goes round in circles is found out. */
+struct circle {
+    char place[LIMIT_LIST_CURSOR + 1];
+    uint64_t steps, keep; /* since it was kept; for how many it is */
+    unsigned barren;      /* pages in a row without an order */
+};
+
 struct resync {
     struct worker *worker;
     const struct resync_options *options;
@@ -47,6 +54,9 @@ struct resync {
     int64_t held_until; /* the lease is extended before that (monotonic) */
     int64_t told_at;    /* the last line of progress (monotonic) */
     int64_t losers, entitled;
+    bool resumed;     /* until a page was read from where the run was left */
+    unsigned silence; /* questions in a row that got no answer */
+    struct circle circle;
 };
 
 /* Ends the run's parts; always -1. */
@@ -62,6 +72,7 @@ void resync_progress(struct resync *resync);
 struct resync_call {
     struct fetch_task task;
     size_t left;
+    bool optional;    /* the run goes on without an answer: the task's verdict stays LATER */
     int64_t pause_us; /* the answer's own wish, from a reader; 0: none */
 };
 void resync_call_begin(struct resync *resync, struct resync_call *call);

@@ -126,8 +126,11 @@ int resync_call_end(struct resync *resync, struct resync_call *call)
         if (call->task.verdict != SHOP_ANSWER_LATER)
             return 0;
         pause = pause_before(call, tries);
-        if (tries + 1 >= LIMIT_RESYNC_TRIES || pause > LIMIT_RESYNC_PAUSE_S * TIME_SECOND)
+        if (tries + 1 >= LIMIT_RESYNC_TRIES || pause > LIMIT_RESYNC_PAUSE_S * TIME_SECOND) {
+            if (call->optional)
+                return 0;
             return resync_stop(resync, RESYNC_END_LATER, "%s", call->task.detail);
+        }
         if (resync_pause(resync, pause) != 0)
             return -1;
         facts_free(&call->task.facts);
@@ -187,6 +190,7 @@ int resync_webhook(struct resync *resync)
     struct webhook_question question = {.address = address};
     int result;
 
+    call.optional = true; /* a shop that does not say this may say all the rest */
     if (shop_webhook_for(resync->source, &call.task.fetch) != 0)
         return 0;
     snprintf(address, sizeof(address), "%s/webhooks/%s",

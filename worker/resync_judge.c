@@ -108,8 +108,10 @@ static void judged_change(const struct order_change *change, void *arg)
     judged->line_count++;
 }
 
-/* An order that nobody has told of yet can take nothing from anybody. */
-static int choose_known(struct resync *resync, const struct resync_batch *batch, bool *wanted)
+/* An order that nobody has told of yet can take nothing from anybody: it is judged only where it
+ * may give back what another takes. */
+static int choose_known(struct resync *resync, const struct resync_batch *batch, bool all,
+                        bool *wanted)
 {
     const char **ids = xcalloc(batch->count + 1, sizeof(const char *));
     enum db_result result;
@@ -118,7 +120,7 @@ static int choose_known(struct resync *resync, const struct resync_batch *batch,
         ids[i] = batch->facts.orders[i].id;
     result = orders_exist(resync->worker->db, resync->run.source_id, ids, batch->count, wanted);
     for (size_t i = 0; i < batch->count; i++)
-        wanted[i] = wanted[i] || batch->facts.orders[i].alias_count > 0 || resync->run.dry;
+        wanted[i] = wanted[i] || batch->facts.orders[i].alias_count > 0 || all;
     free(ids);
     return resync_check(resync, result);
 }
@@ -164,14 +166,14 @@ static enum db_result try_out(struct trial *trial)
     return result;
 }
 
-static int judge_batch(struct resync *resync, const struct resync_batch *batch)
+static int judge_batch(struct resync *resync, const struct resync_batch *batch, bool all)
 {
     struct worker *worker = resync->worker;
     struct judged judged = {.resync = resync};
     struct news_list news = {0};
     struct trial trial = {worker, &news, &judged, has_aliases(batch)};
     bool *wanted = xcalloc(batch->count + 1, sizeof(*wanted));
-    int result = choose_known(resync, batch, wanted);
+    int result = choose_known(resync, batch, all, wanted);
 
     if (result == 0)
         news_of_batch(resync, batch, wanted, &news);
@@ -200,13 +202,41 @@ static bool exceeds(const struct resync *resync)
                                      (double)resync->entitled * (double)resync->options->max_revoke;
 }
 
-static int judge_whole(struct resync *resync)
+/* All that is staged, or, unless `all`, of it what may take something. */
+static int judge_pass(struct resync *resync, bool all)
 {
     struct worker *worker = resync->worker;
+    struct resync_place last;
+    bool more = true, begun = false;
+    int result = resync_check(resync, resync_judge_anew(worker->db, worker->owner, &resync->run));
 
-    if (resync_check(resync, resync_verdict(worker->db, &resync->run, clock_now(), &resync->losers,
-                                            &resync->entitled)) != 0)
-        return -1;
+    while (result == 0 && more) {
+        struct resync_batch batch = {0};
+
+        result = next_batch(resync, begun ? &last : NULL, &batch);
+        more = result == 0 && batch.count > 0;
+        if (more) {
+            result = judge_batch(resync, &batch, all);
+            last = batch.places[batch.count - 1];
+            begun = true;
+        }
+        resync_batch_free(&batch);
+    }
+    if (result == 0)
+        result = resync_check(resync, resync_verdict(worker->db, &resync->run, clock_now(),
+                                                     &resync->losers, &resync->entitled));
+    return result;
+}
+
+int resync_judge_all(struct resync *resync)
+{
+    struct worker *worker = resync->worker;
+    int result = judge_pass(resync, resync->run.dry);
+
+    if (result == 0 && exceeds(resync) && !resync->run.dry)
+        result = judge_pass(resync, true);
+    if (result != 0)
+        return result;
     if (exceeds(resync))
         return resync_stop(resync, RESYNC_END_REFUSED,
                            "%" PRId64 " of %" PRId64 " entitled buyers would lose a key: if the "
@@ -216,27 +246,6 @@ static int judge_whole(struct resync *resync)
         return 0;
     resync->run.state = RESYNC_APPLYING;
     return resync_check(resync, resync_note(worker->db, worker->owner, &resync->run));
-}
-
-int resync_judge_all(struct resync *resync)
-{
-    struct resync_place last;
-    bool more = true, begun = false;
-    int result = resync_check(resync, resync_judge_anew(resync->worker->db, &resync->run));
-
-    while (result == 0 && more) {
-        struct resync_batch batch = {0};
-
-        result = next_batch(resync, begun ? &last : NULL, &batch);
-        more = result == 0 && batch.count > 0;
-        if (more) {
-            result = judge_batch(resync, &batch);
-            last = batch.places[batch.count - 1];
-            begun = true;
-        }
-        resync_batch_free(&batch);
-    }
-    return result == 0 ? judge_whole(resync) : result;
 }
 
 /* --- applying ------------------------------------------------------------------------------ */

@@ -14,6 +14,10 @@
 
 /* An answer may lack something, too: so often are the shop's own words followed. */
 #define NEED_ROUNDS 4
+/* Questions in a row without an answer, until the shop is taken to be away. */
+#define SILENCE_MOST 8
+/* Pages in a row that tell nothing, until the list is taken to be none. */
+#define BARREN_MOST 200
 /* Orders that the list does not hold, looked at in one go. */
 #define REST_STEP 64
 
@@ -71,6 +75,7 @@ static int plan_needs(struct resync *resync, const struct facts *facts, struct h
             if (met)
                 continue;
             call = xcalloc(1, sizeof(*call));
+            call->optional = true;
             if (shop_fetch_for(resync->source, order->id, &order->needs[n], &call->task.fetch) ==
                     0 &&
                 !haul_has(haul, &call->task.fetch)) {
@@ -84,7 +89,30 @@ static int plan_needs(struct resync *resync, const struct facts *facts, struct h
     return 0;
 }
 
-/* Makes the calls from `first` on, a few side by side; a refusal is counted and told. */
+/* Notes that a question has no answer. One order that a shop chokes on stops nobody else's: the
+ * rest counts, and the watermark stays where it is, so that the next run asks again. Where every
+ * question fails, the shop is away. */
+static int note_unanswered(struct resync *resync, const struct fetch_task *task)
+{
+    bool closed = task->status == 401 || task->status == 403;
+
+    if (task->verdict == SHOP_ANSWER_READ) {
+        resync->silence = 0;
+        return 0;
+    }
+    log_warn("resync", "not_answered", LOG_S("source", resync->source->name),
+             LOG_S("order", task->fetch.order_id), LOG_I("status", task->status),
+             LOG_S("why", task->detail));
+    /* What a shop has no answer to, it will not have one to later either. */
+    if (task->verdict == SHOP_ANSWER_REFUSED && !closed)
+        return 0;
+    resync->run.unanswered++;
+    if (task->verdict == SHOP_ANSWER_LATER && ++resync->silence >= SILENCE_MOST)
+        return resync_stop(resync, RESYNC_END_LATER, "%s", task->detail);
+    return 0;
+}
+
+/* Makes the calls from `first` on, a few side by side. */
 static int answer_needs(struct resync *resync, const struct haul *haul, size_t first)
 {
     int result = 0;
@@ -96,18 +124,13 @@ static int answer_needs(struct resync *resync, const struct haul *haul, size_t f
         for (size_t c = i; result == 0 && c < end; c++)
             resync_call_begin(resync, haul->calls[c]);
         for (size_t c = i; c < end; c++) {
-            const struct fetch_task *task = &haul->calls[c]->task;
-
             if (result != 0) {
                 resync_call_abandon(resync, haul->calls[c]);
                 continue;
             }
             result = resync_call_end(resync, haul->calls[c]);
-            if (result == 0 && task->verdict == SHOP_ANSWER_REFUSED) {
-                resync->run.unanswered++;
-                log_warn("resync", "not_answered", LOG_S("source", resync->source->name),
-                         LOG_S("order", task->fetch.order_id), LOG_S("why", task->detail));
-            }
+            if (result == 0)
+                result = note_unanswered(resync, &haul->calls[c]->task);
         }
     }
     return result;
@@ -188,16 +211,13 @@ static enum shop_answer_verdict read_page(struct fetch_task *task, const struct 
                                           struct buf *detail)
 {
     struct page *page = task->arg;
-    struct shop_walk walk = page->resync->walk;
     enum shop_answer_verdict verdict;
 
     page->date = answer->date;
-    /* Where the walk has only begun, it began by the shop's clock now. */
-    if (page->resync->run.shop_time == TIME_NONE)
-        walk.began = answer->date;
     shop_listing_free(&page->listing);
     memset(&page->listing, 0, sizeof(page->listing));
-    verdict = shop_read_listing(task->source, &walk, page->cursor, answer, &page->listing, detail);
+    verdict = shop_read_listing(task->source, &page->resync->walk, page->cursor, answer,
+                                &page->listing, detail);
     page->call.pause_us = page->listing.pause_us;
     return verdict;
 }
@@ -225,14 +245,50 @@ static void page_free(struct page *page)
     xfree(page->cursor);
 }
 
+/* A refused page: where the run was left may be no place any more (a key of another account). */
+static int page_refused(struct resync *resync, const struct page *page)
+{
+    const struct fetch_task *task = &page->call.task;
+
+    if (resync->resumed && page->cursor[0] != '\0' && task->status != 401 && task->status != 403)
+        return resync_stop(resync, RESYNC_END_SPOILT,
+                           "it cannot go on from where it was left (%s): the next resync begins "
+                           "anew",
+                           task->detail);
+    return resync_stop(resync, RESYNC_END_CLOSED, "%s", task->detail);
+}
+
+/* Whether the walk goes round in circles, or through nothing. A place is kept and compared with all
+ * that come after it, each time for twice as long: a circle of any length is found. */
+static bool is_endless(struct resync *resync, const struct page *page)
+{
+    const char *next = page->listing.next;
+    struct circle *circle = &resync->circle;
+
+    if (next == NULL)
+        return false;
+    circle->barren = page->listing.facts.order_count == 0 ? circle->barren + 1 : 0;
+    if (strcmp(next, page->cursor) == 0 || strcmp(next, circle->place) == 0 ||
+        circle->barren >= BARREN_MOST)
+        return true;
+    if (++circle->steps >= circle->keep) {
+        snprintf(circle->place, sizeof(circle->place), "%s", next);
+        circle->keep = circle->keep == 0 ? 1 : 2 * circle->keep;
+        circle->steps = 0;
+    }
+    return false;
+}
+
 /* What a page that was read says about the walk itself. */
 static int page_check(struct resync *resync, const struct page *page)
 {
     if (page->call.task.verdict == SHOP_ANSWER_REFUSED)
-        return resync_stop(resync, RESYNC_END_CLOSED, "%s", page->call.task.detail);
-    if (page->listing.next != NULL && strcmp(page->listing.next, page->cursor) == 0)
+        return page_refused(resync, page);
+    resync->resumed = false;
+    if (is_endless(resync, page))
         return resync_stop(resync, RESYNC_END_CLOSED,
-                           "the shop answers one page again and again: its list has no end");
+                           "the shop's list has no end: the same pages again and again, or pages "
+                           "without an order");
     if (page->listing.unusable > 0) {
         resync->run.unusable += page->listing.unusable;
         log_warn("resync", "entries_left_out", LOG_S("source", resync->source->name),
@@ -240,7 +296,7 @@ static int page_check(struct resync *resync, const struct page *page)
                  LOG_S("first", page->listing.why == NULL ? "" : page->listing.why));
     }
     if (resync->run.shop_time == TIME_NONE)
-        resync->run.shop_time = resync->walk.began = page->date;
+        resync->run.shop_time = page->date;
     return 0;
 }
 
@@ -306,6 +362,7 @@ static int read_orders(struct resync *resync, const struct order_name *orders, s
     for (size_t i = 0; i < count; i++) {
         struct resync_call *call = xcalloc(1, sizeof(*call));
 
+        call->optional = true;
         if (shop_fetch_order(resync->source, orders[i].order_id, &call->task.fetch) == 0)
             haul_add(&haul, call);
         else

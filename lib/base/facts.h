@@ -122,8 +122,10 @@ struct fact_subscription {
     int64_t read_at; /* from_api: the answer's Date; else 0 */
     enum subscription_state state;
     int64_t paid_until; /* end of the period (or trial) that is paid; TIME_NONE: not told */
-    int64_t
-        unpaid_since; /* SUBSCRIPTION_PAST_DUE: when the unpaid period began; TIME_NONE: not told */
+    /* SUBSCRIPTION_PAST_DUE: when the unpaid period began; TIME_NONE: not told. With a paid_until
+     * after it, of this state or SUBSCRIPTION_ACTIVE, the word of one bill alone: the period
+     * between them was not paid, or was (entitlement/term.h). */
+    int64_t unpaid_since;
 };
 
 /* What evidence lacks, and the shop's API may tell; the adapter that asks for it knows how. */

@@ -9,6 +9,16 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+/* How many values the text may hold at most: each takes a hundred bytes and more once it is parsed,
+ * and a comma in a text counts too. */
+static size_t weight_of(const char *bytes, size_t len)
+{
+    size_t weight = 0;
+    for (size_t i = 0; i < len; i++)
+        weight += bytes[i] == ',' || bytes[i] == '{' || bytes[i] == '[';
+    return weight;
+}
+
 /* Reads the whole input or nothing: what follows the first value would be read by somebody else. */
 struct json_object *shop_json_read(const char *bytes, size_t len, const char **why)
 {
@@ -17,6 +27,10 @@ struct json_object *shop_json_read(const char *bytes, size_t len, const char **w
                : len > INT_MAX         ? "it is too long"
                : memchr(bytes, 0, len) ? "it holds a NUL byte"
                                        : "it is not UTF-8";
+        return NULL;
+    }
+    if (weight_of(bytes, len) > LIMIT_JSON_VALUES) {
+        *why = "it holds too many values";
         return NULL;
     }
     struct json_tokener *tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH);

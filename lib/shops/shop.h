@@ -103,7 +103,7 @@ enum shop_answer_verdict shop_read_answer(const struct settings_source *source,
 struct shop_walk {
     bool whole;    /* every order, from the objects themselves, however old; else what changed */
     int64_t since; /* changed at or after this time; TIME_NONE with `whole` */
-    int64_t began; /* when the run began */
+    int64_t began; /* when the run began, by our clock */
 };
 
 /* One page, read. */

@@ -29,8 +29,8 @@ enum db_result order_alias_lock(struct db *db, const struct orders_context *cont
 enum db_result order_alias_settle(struct db *db, const struct orders_context *context,
                                   const struct order_news *news, size_t count,
                                   struct alias_batch *out) __attribute__((warn_unused_result));
-/* With the orders' own rows locked: whether none of the first `count` has become an alias since they
- * were settled, by a transaction that was before us at the lock. */
+/* With the orders' own rows locked: whether none of the first `count` has become an alias since
+ * they were settled, by a transaction that was before us at the lock. */
 enum db_result order_alias_check(struct db *db, const struct alias_batch *batch, size_t count,
                                  bool *stands) __attribute__((warn_unused_result));
 void alias_batch_free(struct alias_batch *batch);

@@ -12,12 +12,17 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/text.h"
 #include "store/resync_work.h"
 
 /* A process that is gone is found out at once on its own host, and after this elsewhere. */
 #define LEASE (LIMIT_RESYNC_LEASE_S * TIME_SECOND)
 /* Rows deleted by one statement. */
 #define PURGE_STEP 5000
+/* A run that nobody has gone on with for so long: its source is not configured any more. */
+#define FORGOTTEN (30 * TIME_DAY)
+#define SWEEP_MOST 16
+#define TROUBLE_ROOM 256 /* resync_source.trouble and a NUL */
 
 #define RUN_COLUMNS                                                                             \
     "run_id, source_id, CAST(state AS UNSIGNED), whole, dry, moves_watermark, since, began_at," \
@@ -169,7 +174,9 @@ static enum db_result claim_look(struct db *db, struct claim *claim, bool *held)
         row_copy(rows, 0, claim->holder->owner, sizeof(claim->holder->owner));
         claim->holder->until = db_time_of(rows, 1);
         claim->watermark = db_time_of(rows, 2);
+        /* A lease that ends later than any could was taken by a clock that was wrong. */
         *held = claim->holder->owner[0] != '\0' && claim->holder->until > claim->want->now &&
+                claim->holder->until < claim->want->now + 2 * LEASE &&
                 !owner_is_gone(claim->holder->owner, claim->want->owner);
     }
     db_rows_free(rows);
@@ -237,7 +244,11 @@ static enum db_result claim_body(struct db *db, void *arg)
     } else {
         *claim->claim = RESYNC_BEGUN;
         result = run_insert(db, claim, claim->run);
-        if (result == DB_OK && claim->has_run)
+        if (claim->has_run && claim->old.state < RESYNC_DONE && claim->want->dry &&
+            !claim->old.dry) {
+            claim->run->beside = true;
+            memcpy(claim->run->other, claim->old.id, RESYNC_ID_LEN);
+        } else if (result == DB_OK && claim->has_run)
             result = db_execute(db,
                                 "UPDATE resync_run SET state = 'abandoned', finished_at = ?"
                                 " WHERE run_id = ? AND finished_at IS NULL",
@@ -283,26 +294,76 @@ enum db_result resync_claim(struct db *db, const struct resync_want *want, struc
                             enum resync_claim *claim, struct resync_holder *holder)
 {
     struct claim work = {.want = want, .run = run, .claim = claim, .holder = holder};
-    enum db_result result;
 
     memset(holder, 0, sizeof(*holder));
-    result = db_transaction(db, claim_body, &work);
-    if (result == DB_OK && *claim == RESYNC_BEGUN && work.has_run)
-        result = purge(db, work.old.id);
+    return db_transaction(db, claim_body, &work);
+}
+
+/* Runs that ended, or that nobody goes on with, and that left something on the stage. */
+static enum db_result sweep_find(struct db *db, unsigned char ids[SWEEP_MOST][RESYNC_ID_LEN],
+                                 size_t *count)
+{
+    struct db_rows *rows;
+    enum db_result result = db_query(
+        db,
+        "SELECT r.run_id FROM resync_run r WHERE (r.finished_at IS NOT NULL OR r.began_at < ?)"
+        " AND NOT EXISTS (SELECT 1 FROM resync_source s WHERE s.run_id = r.run_id"
+        " AND s.lease_until > ?)"
+        " AND (EXISTS (SELECT 1 FROM resync_staged g WHERE g.run_id = r.run_id)"
+        " OR EXISTS (SELECT 1 FROM resync_judged j WHERE j.run_id = r.run_id)) LIMIT ?",
+        (struct db_value[]){DB_VALUE_INT(clock_now() - FORGOTTEN), DB_VALUE_INT(clock_now()),
+                            DB_VALUE_INT(SWEEP_MOST)},
+        3, &rows);
+
+    if (result != DB_OK)
+        return result;
+    for (*count = 0; *count < SWEEP_MOST && db_rows_next(rows); ++*count) {
+        size_t len;
+        const char *id = db_bytes(rows, 0, &len);
+
+        memcpy(ids[*count], id, len < RESYNC_ID_LEN ? len : RESYNC_ID_LEN);
+    }
+    db_rows_free(rows);
+    return DB_OK;
+}
+
+/* A run that nobody went on with is over before its stage is cleared. */
+static enum db_result forget(struct db *db, const unsigned char id[RESYNC_ID_LEN])
+{
+    struct db_value run = DB_VALUE_BYTES(id, RESYNC_ID_LEN);
+    enum db_result result = db_execute(db,
+                                       "UPDATE resync_run SET state = 'abandoned', finished_at = ?"
+                                       " WHERE run_id = ? AND finished_at IS NULL",
+                                       (struct db_value[]){DB_VALUE_INT(clock_now()), run}, 2);
+
+    return result == DB_OK ? purge(db, id) : result;
+}
+
+enum db_result resync_sweep(struct db *db)
+{
+    unsigned char ids[SWEEP_MOST][RESYNC_ID_LEN];
+    size_t count = 0;
+    enum db_result result = sweep_find(db, ids, &count);
+
+    for (size_t i = 0; i < count && result == DB_OK; i++)
+        result = forget(db, ids[i]);
     return result;
 }
 
-enum db_result resync_judge_anew(struct db *db, const struct resync_run *run)
+/* What a row keeps of a sentence: cut where a character ends. */
+static const char *trouble_cut(const char *trouble, char out[TROUBLE_ROOM])
 {
-    enum db_result result = DB_OK;
+    size_t len = 0, step;
 
-    do {
-        result = db_execute(
-            db, "DELETE FROM resync_judged WHERE run_id = ? LIMIT ?",
-            (struct db_value[]){DB_VALUE_BYTES(run->id, RESYNC_ID_LEN), DB_VALUE_INT(PURGE_STEP)},
-            2);
-    } while (result == DB_OK && db_affected(db) == PURGE_STEP);
-    return result;
+    if (trouble == NULL)
+        return NULL;
+    while (trouble[len] != '\0' &&
+           (step = text_utf8_length(trouble + len, strlen(trouble + len))) > 0 &&
+           len + step < TROUBLE_ROOM)
+        len += step;
+    memcpy(out, trouble, len);
+    out[len] = '\0';
+    return out;
 }
 
 /* --- ending it ----------------------------------------------------------------------------- */
@@ -312,6 +373,7 @@ struct finish {
     struct resync_run *run;
     enum resync_state state;
     int64_t watermark;
+    bool complete;
     const char *trouble;
 };
 
@@ -321,6 +383,9 @@ static enum db_result finish_body(struct db *db, void *arg)
     struct resync_run *run = finish->run;
     int64_t now = clock_now();
     bool done = finish->state == RESYNC_DONE && !run->dry;
+    /* A dry run was only a guest: an interrupted run that it found is there again. */
+    struct db_value back = run->beside ? DB_VALUE_BYTES(run->other, RESYNC_ID_LEN) : DB_VALUE_NULL;
+    char trouble[TROUBLE_ROOM];
     enum db_result result;
 
     run->state = finish->state;
@@ -334,34 +399,37 @@ static enum db_result finish_body(struct db *db, void *arg)
         return result;
     return db_execute(
         db,
-        "UPDATE resync_source SET run_id = NULL, lease_owner = NULL, lease_until = NULL,"
+        "UPDATE resync_source SET run_id = ?, lease_owner = NULL, lease_until = NULL,"
         " trouble = ?, checked_at = ?,"
         " watermark = COALESCE(GREATEST(COALESCE(watermark, 0), ?), watermark),"
         " last_success_at = COALESCE(?, last_success_at) WHERE source_id = ?",
-        (struct db_value[]){db_text(finish->trouble), DB_VALUE_INT(now),
+        (struct db_value[]){back, db_text(trouble_cut(finish->trouble, trouble)), DB_VALUE_INT(now),
                             done ? db_time(finish->watermark) : DB_VALUE_NULL,
-                            done ? DB_VALUE_INT(now) : DB_VALUE_NULL, DB_VALUE_INT(run->source_id)},
-        5);
+                            done && finish->complete ? DB_VALUE_INT(now) : DB_VALUE_NULL,
+                            DB_VALUE_INT(run->source_id)},
+        6);
 }
 
 enum db_result resync_finish(struct db *db, const char *owner, struct resync_run *run,
-                             enum resync_state state, int64_t watermark, const char *trouble)
+                             enum resync_state state, int64_t watermark, bool complete,
+                             const char *trouble)
 {
-    struct finish finish = {owner, run, state, watermark, trouble};
-    enum db_result result = db_transaction(db, finish_body, &finish);
+    struct finish finish = {owner, run, state, watermark, complete, trouble};
 
-    return result == DB_OK && !run->lost ? purge(db, run->id) : result;
+    return db_transaction(db, finish_body, &finish);
 }
 
 enum db_result resync_leave(struct db *db, const char *owner, const struct resync_run *run,
                             const char *trouble)
 {
+    char cut[TROUBLE_ROOM];
+
     return db_execute(db,
                       "UPDATE resync_source SET lease_owner = NULL, lease_until = NULL,"
                       " trouble = COALESCE(?, trouble), checked_at = ?"
                       " WHERE source_id = ? AND run_id = ? AND lease_owner = ?",
-                      (struct db_value[]){db_text(trouble), DB_VALUE_INT(clock_now()),
-                                          DB_VALUE_INT(run->source_id),
+                      (struct db_value[]){db_text(trouble_cut(trouble, cut)),
+                                          DB_VALUE_INT(clock_now()), DB_VALUE_INT(run->source_id),
                                           DB_VALUE_BYTES(run->id, RESYNC_ID_LEN), db_text(owner)},
                       5);
 }

@@ -45,6 +45,9 @@ struct resync_run {
                                          */
     uint64_t calls, orders_read, unusable, unanswered, changes;
     bool lost; /* out: another process has it now */
+    /* A dry run: beside an interrupted one, which is the source's again when this one ends. */
+    bool beside;
+    unsigned char other[RESYNC_ID_LEN];
 };
 /* 16 hex digits and a NUL: what the audit names. */
 void resync_id_text(const struct resync_run *run, char out[2 * RESYNC_ID_LEN + 1]);
@@ -130,7 +133,7 @@ enum db_result resync_judge(struct db *db, const char *owner, struct resync_run 
                             const struct resync_changes *changes)
     __attribute__((warn_unused_result));
 /* Forgets what was judged: judging begins anew. */
-enum db_result resync_judge_anew(struct db *db, const struct resync_run *run)
+enum db_result resync_judge_anew(struct db *db, const char *owner, struct resync_run *run)
     __attribute__((warn_unused_result));
 /* Buyers who would lose a key, whatever else they bought that still gives it, and buyers who have
  * one of the source now. */
@@ -139,11 +142,13 @@ enum db_result resync_verdict(struct db *db, const struct resync_run *run, int64
     __attribute__((warn_unused_result));
 
 /* Ends a run as DONE, REFUSED or ABANDONED, and gives the source back. DONE moves the watermark to
- * `watermark` unless it is TIME_NONE. `trouble`: what is wrong with the shop for
- * purchase_source_healthy, or NULL. */
+ * `watermark` unless it is TIME_NONE, and is a success if it is `complete`. `trouble`: what is
+ * wrong with the shop for purchase_source_healthy, or NULL. */
 enum db_result resync_finish(struct db *db, const char *owner, struct resync_run *run,
-                             enum resync_state state, int64_t watermark, const char *trouble)
-    __attribute__((warn_unused_result));
+                             enum resync_state state, int64_t watermark, bool complete,
+                             const char *trouble) __attribute__((warn_unused_result));
+/* Clears the stage of runs that are over, however they ended; a few at a time. */
+enum db_result resync_sweep(struct db *db) __attribute__((warn_unused_result));
 /* Leaves a run where it is, for the next one to go on with. */
 enum db_result resync_leave(struct db *db, const char *owner, const struct resync_run *run,
                             const char *trouble) __attribute__((warn_unused_result));

@@ -10,6 +10,8 @@
 #include "base/mem.h"
 #include "store/resync_work.h"
 
+#define FORGET_STEP 5000 /* rows deleted by one statement */
+
 /* The row that sealed facts belong to. */
 static void place_context(const struct resync_run *run, const char *order_id, uint64_t seq,
                           struct buf *out)
@@ -229,6 +231,7 @@ struct judging {
     const char *owner;
     struct resync_run *run;
     const struct resync_changes *changes;
+    bool more; /* of what is to be forgotten */
 };
 
 static enum db_result judge_body(struct db *db, void *arg)
@@ -261,9 +264,37 @@ static enum db_result judge_body(struct db *db, void *arg)
 enum db_result resync_judge(struct db *db, const char *owner, struct resync_run *run,
                             const struct resync_changes *changes)
 {
-    struct judging judging = {owner, run, changes};
+    struct judging judging = {.owner = owner, .run = run, .changes = changes};
 
     return db_transaction(db, judge_body, &judging);
+}
+
+/* A step of forgetting, by whoever has the run: a process that slept through its lease must not
+ * wipe what its successor judged. */
+static enum db_result anew_body(struct db *db, void *arg)
+{
+    struct judging *judging = arg;
+    enum db_result result = resync_hold(db, judging->owner, judging->run);
+
+    judging->more = false;
+    if (result != DB_OK || judging->run->lost)
+        return result;
+    result = db_execute(db, "DELETE FROM resync_judged WHERE run_id = ? LIMIT ?",
+                        (struct db_value[]){DB_VALUE_BYTES(judging->run->id, RESYNC_ID_LEN),
+                                            DB_VALUE_INT(FORGET_STEP)},
+                        2);
+    judging->more = result == DB_OK && db_affected(db) == FORGET_STEP;
+    return result;
+}
+
+enum db_result resync_judge_anew(struct db *db, const char *owner, struct resync_run *run)
+{
+    struct judging judging = {.owner = owner, .run = run, .more = true};
+    enum db_result result = DB_OK;
+
+    while (result == DB_OK && judging.more)
+        result = db_transaction(db, anew_body, &judging);
+    return result;
 }
 
 enum db_result resync_verdict(struct db *db, const struct resync_run *run, int64_t now,

@@ -247,7 +247,7 @@ class ResyncTest(unittest.TestCase):
     def test_a_second_resync_leaves_the_first_alone(self):
         self.resync()
         self.run_.sql("UPDATE resync_source SET lease_owner = 'elsewhere:1:0',"
-                      " lease_until = 9000000000000000")
+                      " lease_until = (UNIX_TIMESTAMP() + 60) * 1000000")
         told = self.resync()
         self.assertIn("another resync is at it (elsewhere:1:0)", told.stdout)
         self.run_.sql("UPDATE resync_source SET lease_until = 1")

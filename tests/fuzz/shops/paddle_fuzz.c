@@ -58,7 +58,12 @@ static void read_answer(size_t which, const char *body, size_t len)
     };
     struct facts facts = {0};
     struct buf detail = {0};
-    struct shop_answer answer = {200, "application/json", RECEIVED, RECEIVED, body, len};
+    struct shop_answer answer = {.status = 200,
+                                 .content_type = "application/json",
+                                 .date = RECEIVED,
+                                 .received_at = RECEIVED,
+                                 .body = body,
+                                 .len = len};
     enum shop_answer_verdict verdict = shop_read_answer(&source, &call, &answer, &facts, &detail);
     check(&facts);
     must((verdict == SHOP_ANSWER_READ) == (facts.order_count > 0), "facts exactly if it was read");
