@@ -5,8 +5,10 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "entitlement/order.h"
+#include "entitlement/payment.h"
 #include "entitlement/refund.h"
 #include "entitlement/sum.h"
+#include "entitlement/term.h"
 
 /* A shop's times have whole seconds: a read this much later cannot have met a half-told second. */
 #define READ_SETTLES_AFTER (2 * TIME_SECOND)
@@ -26,13 +28,6 @@ static bool has_address(const struct known_snapshot *snapshot)
     return snapshot->has_index;
 }
 
-/* Payments tell money, subscriptions' events tell lines: each counts by its own latest word. */
-static bool tells_money(const struct known_snapshot *snapshot)
-{
-    return snapshot->facts.total >= 0 || snapshot->facts.refunded_total >= 0 ||
-           snapshot->facts.lists_refunds;
-}
-
 /* The greatest snapshot of those that fit, or NULL: each thing that sticks comes from its own. */
 static const struct known_snapshot *greatest(const struct known_order *order,
                                              bool (*fits)(const struct known_snapshot *))
@@ -46,66 +41,32 @@ static const struct known_snapshot *greatest(const struct known_order *order,
     return best;
 }
 
-/* When what a snapshot tells of was paid: not when it was last touched, or looked at. */
-static int64_t payment_time(const struct known_snapshot *snapshot)
+/* The latest word on lines: those of a payment are what they were when it was made. */
+static const struct known_snapshot *latest_lines(const struct payments *payments)
 {
-    const struct fact_snapshot *facts = &snapshot->facts;
-    return facts->paid_at != TIME_NONE ? facts->paid_at : facts->time;
-}
-
-/* The latest word on money: of a subscription, on its latest payment, for words about an earlier
- * one may come at any time. */
-static const struct known_snapshot *latest_money(const struct known_order *order)
-{
+    const struct known_order *order = payments->order;
     const struct known_snapshot *best = NULL;
-    if (order->subscription_count == 0)
-        return greatest(order, tells_money);
+    int64_t latest = 0;
     for (size_t i = 0; i < order->snapshot_count; i++) {
         const struct known_snapshot *one = &order->snapshots[i];
-        if (!tells_money(one))
+        int64_t time = one->facts.payment ? payments_made(payments, one) : one->facts.time;
+        if (!tells_lines(one) || (best && time < latest) ||
+            (best && time == latest && !snapshot_wins(one, best)))
             continue;
-        if (!best || payment_time(one) > payment_time(best) ||
-            (payment_time(one) == payment_time(best) && snapshot_wins(one, best)))
-            best = one;
+        best = one;
+        latest = time;
     }
     return best;
 }
 
-/* Whether a snapshot is of an earlier payment of a subscription than the latest. */
-static bool is_of_earlier(const struct known_snapshot *snapshot, const struct known_snapshot *money)
+/* The latest word on the order, of a subscription on what is paid for now. */
+static const struct known_snapshot *latest_word(const struct payments *payments)
 {
-    return money && snapshot->facts.payment && money->facts.payment &&
-           payment_time(snapshot) < payment_time(money) &&
-           strcmp(snapshot->facts.payment, money->facts.payment) != 0;
-}
-
-/* The latest word on lines: a payment's are those of when it was made. */
-static const struct known_snapshot *latest_lines(const struct known_order *order)
-{
+    const struct known_order *order = payments->order;
     const struct known_snapshot *best = NULL;
-    if (order->subscription_count == 0)
-        return greatest(order, tells_lines);
     for (size_t i = 0; i < order->snapshot_count; i++) {
         const struct known_snapshot *one = &order->snapshots[i];
-        if (!tells_lines(one))
-            continue;
-        int64_t a = one->facts.payment ? payment_time(one) : one->facts.time;
-        int64_t b = !best ? 0 : best->facts.payment ? payment_time(best) : best->facts.time;
-        if (!best || a > b || (a == b && snapshot_wins(one, best)))
-            best = one;
-    }
-    return best;
-}
-
-/* The greatest snapshot, of a subscription without those of earlier payments. */
-static const struct known_snapshot *latest_word(const struct known_order *order)
-{
-    const struct known_snapshot *best = NULL, *money = latest_money(order);
-    for (size_t i = 0; i < order->snapshot_count; i++) {
-        const struct known_snapshot *one = &order->snapshots[i];
-        if (order->subscription_count > 0 && is_of_earlier(one, money))
-            continue;
-        if (!best || snapshot_wins(one, best))
+        if (!payments_is_past(payments, one) && (!best || snapshot_wins(one, best)))
             best = one;
     }
     return best;
@@ -139,34 +100,42 @@ static bool is_earlier(const struct known_snapshot *a, const struct known_snapsh
 
 /* Who an order is for sticks. One that is paid once is for whoever its latest word names, which may
  * be a correction; a subscription is for whoever made its first payment. */
-static const struct known_snapshot *owning(const struct known_order *order,
+static const struct known_snapshot *owning(const struct payments *payments, bool first_payment,
                                            bool (*fits)(const struct known_snapshot *))
 {
+    const struct known_order *order = payments->order;
     const struct known_snapshot *first = NULL;
     if (order->subscription_count == 0)
         return greatest(order, fits);
     for (size_t i = 0; i < order->snapshot_count; i++) {
         const struct known_snapshot *one = &order->snapshots[i];
-        if (fits(one) && (!first || is_earlier(one, first)))
+        if (fits(one) && (!first_payment || payments_is_first(payments, one)) &&
+            (!first || is_earlier(one, first)))
             first = one;
     }
     return first;
 }
 
-/* A valid reference decides before any address; a snapshot without either changes nothing. */
-static struct subject merge_subject(const struct known_order *order)
+/*
+ * A valid reference decides before any address; a snapshot without either changes nothing. What the
+ * first payment of a subscription tells decides before what later ones do: a reference that only
+ * they carry is for nobody, unless nobody else is known.
+ */
+static struct subject merge_subject(const struct payments *payments)
 {
     struct subject subject = {.kind = SUBJECT_NONE};
-    const struct known_snapshot *owner = owning(order, names_owner);
-    if (owner) {
+    const struct known_snapshot *owner = NULL;
+    for (int later = 0; later < 2 && !owner; later++) {
+        owner = owning(payments, !later, names_owner);
+        if (!owner)
+            owner = owning(payments, !later, has_address);
+    }
+    if (owner && names_owner(owner)) {
         subject.kind = SUBJECT_USER;
         subject_of_user(owner->owner_user, subject.id);
         if (owner->owner_team)
             snprintf(subject.team, sizeof subject.team, "%s", owner->owner_team);
-        return subject;
-    }
-    owner = owning(order, has_address);
-    if (owner) {
+    } else if (owner) {
         subject.kind = SUBJECT_ADDRESS;
         memcpy(subject.id, owner->address_index, DIGEST_LEN);
     }
@@ -199,11 +168,27 @@ static bool merge_disputed(const struct known_order *order)
     return false;
 }
 
+/* The first time at which anything of an order was paid, as anybody tells it; TIME_NONE: nobody. */
+static int64_t least_paid_at(const struct known_order *order)
+{
+    int64_t least = TIME_NONE;
+    for (size_t i = 0; i < order->snapshot_count; i++) {
+        int64_t told = order->snapshots[i].facts.paid_at;
+        if (told != TIME_NONE && (least == TIME_NONE || told < least))
+            least = told;
+    }
+    return least;
+}
+
 /* What the winner tells, else its lines' snapshot, else the first time anybody saw the order paid,
- * which no later snapshot moves. */
+ * which no later snapshot moves. A subscription was bought when its first payment was made,
+ * whichever of its words is the latest. */
 static int64_t merge_paid_at(const struct known_order *order, const struct known_snapshot *winner,
                              const struct known_snapshot *basis)
 {
+    int64_t first = order->subscription_count > 0 ? least_paid_at(order) : TIME_NONE;
+    if (first != TIME_NONE)
+        return first;
     if (winner->facts.paid_at != TIME_NONE)
         return winner->facts.paid_at;
     if (basis && basis->facts.paid_at != TIME_NONE)
@@ -258,12 +243,16 @@ static bool second_is_settled(const struct known_snapshot *winner)
            facts->read_at >= facts->time + READ_SETTLES_AFTER;
 }
 
-static bool second_is_contested(const struct known_order *order,
+/* Whether the winner's second tells something else too; what it tells of an earlier payment is none
+ * of the winner's business. */
+static bool second_is_contested(const struct payments *payments,
                                 const struct known_snapshot *winner)
 {
+    const struct known_order *order = payments->order;
     for (size_t i = 0; i < order->snapshot_count; i++) {
         const struct known_snapshot *other = &order->snapshots[i];
-        if (other->facts.time == winner->facts.time && !says_the_same(other, winner))
+        if (other->facts.time == winner->facts.time && !payments_is_past(payments, other) &&
+            !says_the_same(other, winner))
             return true;
     }
     return false;
@@ -367,13 +356,14 @@ static bool amounts_cover(const struct known_order *order, const struct fact_sna
 
 /* Lines from the snapshot that tells them, and what refunds, held against the one that tells money,
  * leave. */
-static void merge_lines(const struct known_order *order, const struct known_snapshot *lines,
+static void merge_lines(const struct payments *payments, const struct known_snapshot *lines,
                         struct merged_order *out, bool *torn)
 {
-    const struct known_snapshot *money = latest_money(order);
-    const struct fact_snapshot *basis = money ? &money->facts : &lines->facts;
+    const struct known_order *order = payments->order;
+    const struct fact_snapshot *basis = payments->money ? &payments->money->facts : &lines->facts;
     struct refund_ledger ledger;
-    refund_ledger_settle(order, basis, &ledger);
+    refund_ledger_settle(order, basis, payments->money ? payments->running : basis->payment,
+                         &ledger);
     lines_take(out, &lines->facts);
     lines_reduce(out, &ledger);
     if (amounts_cover(order, basis, &ledger))
@@ -381,30 +371,6 @@ static void merge_lines(const struct known_order *order, const struct known_snap
     out->wants_refund_lines = ledger.wants_lines;
     *torn = ledger.torn;
     refund_ledger_free(&ledger);
-}
-
-static bool subscription_wins(const struct known_subscription *a,
-                              const struct known_subscription *b)
-{
-    if (a->facts.time != b->facts.time)
-        return a->facts.time > b->facts.time;
-    if (a->facts.from_api != b->facts.from_api)
-        return a->facts.from_api;
-    if (a->facts.read_at != b->facts.read_at)
-        return a->facts.read_at > b->facts.read_at;
-    if (a->facts.state != b->facts.state)
-        return a->facts.state > b->facts.state;
-    return memcmp(a->digest, b->digest, DIGEST_LEN) > 0;
-}
-
-/* The subscription's latest state, or NULL if the order is none. */
-static const struct fact_subscription *latest_state(const struct known_order *order)
-{
-    const struct known_subscription *latest = NULL;
-    for (size_t i = 0; i < order->subscription_count; i++)
-        if (!latest || subscription_wins(&order->subscriptions[i], latest))
-            latest = &order->subscriptions[i];
-    return latest ? &latest->facts : NULL;
 }
 
 /* For qsort: by what the shop claims, then by what it was cut to. */
@@ -443,25 +409,34 @@ void known_order_settle(struct known_order *order)
     free(flagged);
 }
 
-void order_merge(const struct known_order *order, struct merged_order *out)
+/* All that the snapshots say, beside who it is for. */
+static void merge_snapshots(const struct payments *payments, struct merged_order *out)
 {
-    *out = (struct merged_order){.status = ORDER_PENDING, .paid_at = TIME_NONE};
-    out->disputed = merge_disputed(order);
-    out->subject = merge_subject(order);
-    out->subscription = latest_state(order);
-    const struct known_snapshot *winner = latest_word(order);
+    const struct known_snapshot *winner = latest_word(payments);
+    const struct known_snapshot *basis = latest_lines(payments);
+    bool torn = false;
     if (!winner)
         return;
-    const struct known_snapshot *basis = latest_lines(order);
-    bool torn = false;
     out->winner = winner;
     out->disputed |= winner->facts.disputed;
     out->status = winner->facts.status;
-    out->paid_at = merge_paid_at(order, winner, basis);
+    out->paid_at = merge_paid_at(payments->order, winner, basis);
     if (basis)
-        merge_lines(order, basis, out, &torn);
+        merge_lines(payments, basis, out, &torn);
     out->wants_reread = !second_is_settled(winner) &&
-                        ((torn && basis == winner) || second_is_contested(order, winner));
+                        ((torn && basis == winner) || second_is_contested(payments, winner));
+}
+
+void order_merge(const struct known_order *order, struct merged_order *out)
+{
+    struct payments payments;
+    payments_weigh(order, &payments);
+    *out = (struct merged_order){.status = ORDER_PENDING, .paid_at = TIME_NONE};
+    out->disputed = merge_disputed(order);
+    out->subject = merge_subject(&payments);
+    out->subscription = term_latest(order);
+    merge_snapshots(&payments, out);
+    payments_free(&payments);
 }
 
 void merged_order_free(struct merged_order *merged)

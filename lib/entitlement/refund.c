@@ -76,13 +76,13 @@ static void view_set_lines(struct view *view, const struct fact_refund_line *lin
     *free_lines += count;
 }
 
-/* Whether a refund is of another payment than the one that the snapshot tells of. Where either does
- * not say which it is of, it is taken for the same. */
+/* Whether a refund is of another payment than this one. Where either is not named, it is taken for
+ * the same. */
 static bool is_elsewhere(const struct known_order *order, const struct fact_refund *refund,
-                         const struct fact_snapshot *basis)
+                         const char *payment)
 {
-    return order->subscription_count > 0 && refund->payment && basis->payment &&
-           strcmp(refund->payment, basis->payment) != 0;
+    return order->subscription_count > 0 && refund->payment && payment &&
+           strcmp(refund->payment, payment) != 0;
 }
 
 static size_t count_lines(const struct known_order *order, const struct fact_snapshot *basis)
@@ -97,12 +97,12 @@ static size_t count_lines(const struct known_order *order, const struct fact_sna
 
 /* Brings all evidence into one sorted array; returns its length. */
 static size_t views_collect(const struct known_order *order, const struct fact_snapshot *basis,
-                            struct view *views, struct fact_refund_line *lines)
+                            const char *payment, struct view *views, struct fact_refund_line *lines)
 {
     size_t count = 0;
     for (size_t i = 0; i < order->refund_count; i++) {
         const struct fact_refund *fact = &order->refunds[i];
-        if (is_elsewhere(order, fact, basis))
+        if (is_elsewhere(order, fact, payment))
             continue;
         struct view *view = &views[count++];
         *view = (struct view){.id = fact->id,
@@ -183,7 +183,7 @@ static void ledger_enter(struct refund_ledger *ledger, const struct verdict *ver
 }
 
 void refund_ledger_settle(const struct known_order *order, const struct fact_snapshot *basis,
-                          struct refund_ledger *out)
+                          const char *payment, struct refund_ledger *out)
 {
     *out = (struct refund_ledger){0};
     size_t most = order->refund_count + (basis->lists_refunds ? basis->refund_count : 0);
@@ -192,7 +192,7 @@ void refund_ledger_settle(const struct known_order *order, const struct fact_sna
     out->lines = xcalloc(count_lines(order, basis) + 1, sizeof *out->lines);
     out->entries = xcalloc(most, sizeof *out->entries);
     struct view *views = xcalloc(most, sizeof *views);
-    size_t count = views_collect(order, basis, views, out->lines);
+    size_t count = views_collect(order, basis, payment, views, out->lines);
     for (size_t from = 0, to; from < count; from = to) {
         for (to = from + 1; to < count && strcmp(views[to].id, views[from].id) == 0;)
             to++;

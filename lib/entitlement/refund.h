@@ -36,12 +36,12 @@ struct refund_ledger {
 };
 
 /*
- * `basis` is one of the order's snapshots. A subscription's is of one payment: what was given back
- * of another does not touch what that one pays for, and stays out.
- * The ledger depends on the set of evidence alone.
+ * `basis` is one of the order's snapshots. A subscription's is of one payment (NULL: not told):
+ * what was given back of another does not touch what that one pays for, and stays out. The ledger
+ * depends on the set of evidence alone.
  */
 void refund_ledger_settle(const struct known_order *order, const struct fact_snapshot *basis,
-                          struct refund_ledger *out);
+                          const char *payment, struct refund_ledger *out);
 void refund_ledger_free(struct refund_ledger *ledger); /* the contents */
 
 /* A cumulative figure, and what the entries say about the same thing, apart by their weight. */

@@ -51,7 +51,8 @@ static int read_billing(struct facts *facts, const struct json_object *invoice, 
             stripe_take_seconds(facts, period, "end", &end))
             return -1;
         out->period = true;
-        if (out->start == TIME_NONE || (start != TIME_NONE && start < out->start))
+        /* Use is billed for the period before, in one invoice with the next. */
+        if (end > out->end || (end == out->end && start < out->start))
             out->start = start;
         if (end > out->end)
             out->end = end;
@@ -97,31 +98,19 @@ static int add_invoice_aliases(struct facts *facts, struct fact_order *order,
 }
 
 /*
- * When an invoice's word on the term counts from: just before the second in which it was made, and
- * that it was paid after that it was not. What became of the subscription since then its own
- * objects say, and whatever they say stands: an open invoice may be paid long after the
- * subscription was cancelled, and brings nothing back.
+ * A bill's word on the term: that its period was paid, or was not. It tells the whole period, so
+ * that it is not taken for what the subscription says of itself: an open invoice may be paid long
+ * after that was cancelled, and brings nothing back. Without a period it says nothing.
  */
-static int take_term_time(struct facts *facts, const struct json_object *invoice, bool paid,
-                          const struct stripe_evidence *evidence, int64_t *out)
+static void add_bill(struct fact_order *order, const struct billing *billing,
+                     enum subscription_state state, const struct stripe_evidence *evidence)
 {
-    int64_t created;
-    if (stripe_take_seconds(facts, invoice, "created", &created))
-        return -1;
-    *out = created == TIME_NONE || created > evidence->time ? evidence->time
-                                                            : created - (paid ? 1 : 2);
-    return 0;
-}
-
-/* A term that an invoice tells. */
-static struct fact_subscription *add_invoice_term(struct facts *facts, struct fact_order *order,
-                                                  const struct json_object *invoice, bool paid,
-                                                  const struct stripe_evidence *evidence)
-{
-    struct stripe_evidence made = *evidence;
-    return take_term_time(facts, invoice, paid, evidence, &made.time)
-               ? NULL
-               : stripe_add_term(order, &made);
+    if (billing->start == TIME_NONE || billing->end <= billing->start)
+        return;
+    struct fact_subscription *term = stripe_add_term(order, evidence);
+    term->state = state;
+    term->unpaid_since = billing->start < term->time ? billing->start : term->time;
+    term->paid_until = billing->end;
 }
 
 /* The payment that paid an invoice, where it is told and there is but one; else *id is NULL. */
@@ -166,32 +155,18 @@ static int read_paid(struct facts *facts, struct fact_order *order,
         return 0;
     fact_add_need(order, NEED_LINES, order->id, false);
     /* What is billed afterwards, by use, is a period that is over: it says nothing of the next. */
-    if (billing->end != TIME_NONE && billing->end <= evidence->time)
-        return 0;
-    struct fact_subscription *term = add_invoice_term(facts, order, invoice, true, evidence);
-    if (!term)
-        return -1;
-    term->state = SUBSCRIPTION_ACTIVE;
-    term->paid_until = billing->end;
+    if (billing->end == TIME_NONE || billing->end > evidence->time)
+        add_bill(order, billing, SUBSCRIPTION_ACTIVE, evidence);
     return 0;
 }
 
 /* A period that was not paid. Of the first one there is nothing to lose yet. */
-static int read_unpaid(struct facts *facts, struct fact_order *order,
-                       const struct json_object *invoice, const struct billing *billing,
-                       const struct stripe_evidence *evidence)
+static void read_unpaid(struct fact_order *order, const struct json_object *invoice,
+                        const struct billing *billing, const struct stripe_evidence *evidence)
 {
     const char *reason = shop_json_text(invoice, "billing_reason");
-    if (reason && strcmp(reason, "subscription_create") == 0)
-        return 0;
-    struct fact_subscription *term = add_invoice_term(facts, order, invoice, false, evidence);
-    if (!term)
-        return -1;
-    term->state = SUBSCRIPTION_PAST_DUE;
-    term->unpaid_since =
-        billing->start == TIME_NONE || billing->start > term->time ? term->time : billing->start;
-    term->paid_until = term->unpaid_since;
-    return 0;
+    if (!reason || strcmp(reason, "subscription_create") != 0)
+        add_bill(order, billing, SUBSCRIPTION_PAST_DUE, evidence);
 }
 
 void stripe_add_invoice(struct facts *facts, const char *subscription,
@@ -203,9 +178,10 @@ void stripe_add_invoice(struct facts *facts, const char *subscription,
     if (add_invoice_aliases(facts, order, invoice) || read_billing(facts, invoice, &billing) ||
         !billing.period)
         return;
-    if (failed ? read_unpaid(facts, order, invoice, &billing, evidence)
-               : (evidence->event || is_paid(invoice)) &&
-                     read_paid(facts, order, invoice, &billing, evidence))
+    if (failed)
+        read_unpaid(order, invoice, &billing, evidence);
+    else if ((evidence->event || is_paid(invoice)) &&
+             read_paid(facts, order, invoice, &billing, evidence))
         return;
 }
 

@@ -221,8 +221,11 @@ static inline void take_state(struct bytes *bytes, struct known_order *order)
     enum subscription_state state = (enum subscription_state)take(bytes, 6);
     struct known_subscription *known =
         add_state(order, time, state, take(bytes, 4) ? take_time(bytes) : TIME_NONE);
-    if (state == SUBSCRIPTION_PAST_DUE && take(bytes, 2))
-        known->facts.unpaid_since = take_time(bytes);
+    /* Of these two it may be the word of one bill. */
+    if ((state == SUBSCRIPTION_PAST_DUE || state == SUBSCRIPTION_ACTIVE) && take(bytes, 2)) {
+        int64_t since = take_time(bytes);
+        known->facts.unpaid_since = since > 0 && take(bytes, 2) ? since - AT(1) : since;
+    }
     known->facts.from_api = take(bytes, 2);
     if (known->facts.from_api)
         known->facts.read_at = take_time(bytes);
@@ -416,6 +419,93 @@ static inline char *outcome(const struct known_order *order, const struct catalo
     projection_free(&projection);
     merged_order_free(&merged);
     return buf_take(&out);
+}
+
+/* Every order in which the facts may stand. */
+
+/* The next permutation of 0..count-1; false after the last. */
+static inline bool next_permutation(size_t *indices, size_t count)
+{
+    size_t i = count, k = count, swap;
+    while (i > 1 && indices[i - 2] > indices[i - 1])
+        i--;
+    if (i <= 1)
+        return false;
+    while (indices[k - 1] < indices[i - 2])
+        k--;
+    swap = indices[i - 2];
+    indices[i - 2] = indices[k - 1];
+    indices[k - 1] = swap;
+    for (size_t a = i - 1, b = count - 1; a < b; a++, b--) {
+        swap = indices[a];
+        indices[a] = indices[b];
+        indices[b] = swap;
+    }
+    return true;
+}
+
+enum { PERMUTED_MOST = 8 };
+
+struct permuted {
+    size_t indices[PERMUTED_MOST];
+    const void *from;
+    void *to;
+    size_t count, size;
+};
+
+static inline void permuted_write(const struct permuted *permuted)
+{
+    for (size_t i = 0; i < permuted->count; i++)
+        memcpy((char *)permuted->to + i * permuted->size,
+               (const char *)permuted->from + permuted->indices[i] * permuted->size,
+               permuted->size);
+}
+
+static inline struct permuted permuted_start(const void *from, void *to, size_t count, size_t size)
+{
+    struct permuted permuted = {.from = from, .to = to, .count = count, .size = size};
+    if (count > PERMUTED_MOST)
+        die("%zu facts have too many orders", count);
+    for (size_t i = 0; i < count; i++)
+        permuted.indices[i] = i;
+    permuted_write(&permuted);
+    return permuted;
+}
+
+/* Goes on to the next; false after the last, with the first in place again. */
+static inline bool permuted_step(struct permuted *permuted)
+{
+    bool more = next_permutation(permuted->indices, permuted->count);
+    for (size_t i = 0; !more && i < permuted->count; i++)
+        permuted->indices[i] = i;
+    permuted_write(permuted);
+    return more;
+}
+
+/* Dies unless all orders of the facts (the product of those of each kind) come to the same. */
+static inline void check_every_order(const struct known_order *order,
+                                     const struct catalogue *catalogue)
+{
+    struct known_snapshot snapshots[PERMUTED_MOST];
+    struct fact_refund refunds[PERMUTED_MOST];
+    struct known_subscription states[PERMUTED_MOST];
+    struct known_order other = *order;
+    char *expected = outcome(order, catalogue);
+    struct permuted all[] = {
+        permuted_start(order->snapshots, snapshots, order->snapshot_count, sizeof *snapshots),
+        permuted_start(order->refunds, refunds, order->refund_count, sizeof *refunds),
+        permuted_start(order->subscriptions, states, order->subscription_count, sizeof *states),
+    };
+    other.snapshots = snapshots;
+    other.refunds = refunds;
+    other.subscriptions = states;
+    do {
+        char *found = outcome(&other, catalogue);
+        if (strcmp(expected, found) != 0)
+            die("the order of the facts matters:\n%s\n\nbut\n%s", expected, found);
+        free(found);
+    } while (permuted_step(&all[0]) || permuted_step(&all[1]) || permuted_step(&all[2]));
+    free(expected);
 }
 
 #endif
