@@ -175,9 +175,9 @@ static int say_end(struct resync *resync, int64_t took)
              LOG_I("calls", run->calls), LOG_I("changes", run->changes));
     if (run->unanswered > 0) {
         fprintf(stderr,
-                "purchase-worker: %s: %" PRIu64 " questions were not answered, the rest counts: "
-                "the next resync asks again\n",
-                name, run->unanswered);
+                "purchase-worker: %s: %" PRIu64 " question%s not answered, the rest counts: the "
+                "next resync asks again\n",
+                name, run->unanswered, run->unanswered == 1 ? " was" : "s were");
         log_error("resync", "incomplete", LOG_S("source", name),
                   LOG_I("unanswered", run->unanswered));
         return EXIT_FAILED;

@@ -285,8 +285,13 @@ static int page_check(struct resync *resync, const struct page *page)
     if (page->call.task.verdict == SHOP_ANSWER_REFUSED)
         return page_refused(resync, page);
     resync->resumed = false;
+    /* Where pages hold no orders at all the place is as good as any; in a circle, or among entries
+     * that are none, it is none, and what lies behind it would be missed. */
     if (is_endless(resync, page))
-        return resync_stop(resync, RESYNC_END_CLOSED,
+        return resync_stop(resync,
+                           page->listing.unusable > 0 || resync->circle.barren < BARREN_MOST
+                               ? RESYNC_END_SPOILT
+                               : RESYNC_END_CLOSED,
                            "the shop's list has no end: the same pages again and again, or pages "
                            "without an order");
     if (page->listing.unusable > 0) {

@@ -74,7 +74,7 @@
 #define LIMIT_ORDER_DISPUTES 1000
 #define LIMIT_ORDER_ALIASES 5000 /* of one order, in staged facts: a week's renewals for ages */
 #define LIMIT_JSON_DEPTH 32
-#define LIMIT_JSON_VALUES 500000 /* of one delivery or answer: large orders hold thousands */
+#define LIMIT_JSON_WEIGHT 1500000 /* values, and eight for each object, of one answer */
 #define LIMIT_CATALOGUE_BYTES (8 << 20)
 #define LIMIT_ENTITLEMENT_KEY 64
 

@@ -9,13 +9,13 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* How many values the text may hold at most: each takes a hundred bytes and more once it is parsed,
- * and a comma in a text counts too. */
+/* How much the text may hold at most: a value takes a hundred bytes and more once it is parsed, an
+ * object eight times as much. What stands in texts counts too. */
 static size_t weight_of(const char *bytes, size_t len)
 {
     size_t weight = 0;
     for (size_t i = 0; i < len; i++)
-        weight += bytes[i] == ',' || bytes[i] == '{' || bytes[i] == '[';
+        weight += bytes[i] == '{' ? 8 : bytes[i] == ',' || bytes[i] == '[';
     return weight;
 }
 
@@ -29,7 +29,7 @@ struct json_object *shop_json_read(const char *bytes, size_t len, const char **w
                                        : "it is not UTF-8";
         return NULL;
     }
-    if (weight_of(bytes, len) > LIMIT_JSON_VALUES) {
+    if (weight_of(bytes, len) > LIMIT_JSON_WEIGHT) {
         *why = "it holds too many values";
         return NULL;
     }
