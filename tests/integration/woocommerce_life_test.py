@@ -225,6 +225,23 @@ class WooCommerceLife(Life):
         self.permute(API, life, {"icons": 1, "boards": 3},
                      {("1", "icons"): ("active", 1), ("2", "boards"): ("active", 3)})
 
+    def test_every_order_of_six_webhooks(self):
+        """Paid, a chargeback that the gateway puts on hold, won, and then two of the boards given back."""
+        def life(order_id, email):
+            last = self.order(order_id, "completed", 5, email=email, refunds=[(1, 20.0)])
+            self.shop.order(last)
+            self.shop.refunds(order_id, [self.refund(1, 20.0, 5, [(2, 11, 2)])])
+            return [self.order(order_id, "pending", 0, email=email),
+                    self.order(order_id, "processing", 1, email=email),
+                    self.order(order_id, "completed", 2, email=email),
+                    self.order(order_id, "on-hold", 3, email=email),
+                    self.order(order_id, "completed", 4, email=email), last]
+        for source, boards in ((API, 1), (PLAIN, 3)):  # what a refund gave back, the API alone tells
+            with self.subTest(source):
+                self.setUp()
+                self.permute(source, life, {"icons": 1, "boards": boards},
+                             {("1", "icons"): ("active", 1), ("2", "boards"): ("active", boards)})
+
     def test_any_order_to_a_whole_refund_without_an_api(self):
         def life(order_id, email):
             return [self.order(order_id, "pending", 0, email=email),

@@ -2,6 +2,8 @@
 
 import itertools
 import json
+import os
+import random
 import time
 import unittest
 
@@ -29,6 +31,15 @@ def catalogue(sources, **later):
         rules += [{"source": source, "product": product, "grants": [key]}
                   for key, product in later.items()]
     return {"entitlements": {key: {} for key in KEYS}, "products": rules}
+
+
+def permutations(count):
+    """All of them; a sanitized build, which is slow, takes a sample: the same each time, with both ends."""
+    orders = list(itertools.permutations(range(count)))
+    most = int(os.environ.get("PURCHASE_SYNC_PERMUTATIONS", len(orders)))
+    if len(orders) <= most:
+        return orders
+    return [orders[0], orders[-1]] + random.Random(count).sample(orders[1:-1], most - 2)
 
 
 class Life(unittest.TestCase):
@@ -158,7 +169,7 @@ class Life(unittest.TestCase):
         for twice in (False, True):
             order_id = 0
             count = len(life(self.new_id(), self.email))
-            for places in itertools.permutations(range(count)):
+            for places in permutations(count):
                 order_id = self.new_id()
                 bodies = life(order_id, self.email)
                 orders[str(order_id)] = (places, twice)

@@ -8,13 +8,12 @@ each permutation an order of its own, and the workers' turn between the rounds.
 import base64
 import itertools
 import json
-import os
-import random
 import re
 import socket
 import time
 import unittest
 
+from life import permutations
 from mariadb import MariaDB
 from payloads import stamp
 from programs import Deployment
@@ -38,15 +37,6 @@ def catalogue(sources):
                              "grace_days": 7})
     return {"entitlements": {key: {} for key in ("icons", "boards", "pro", "max")},
             "products": products}
-
-
-def permutations(count):
-    """All of them; a sanitized build, which is slow, takes a sample: the same each time, with both ends."""
-    orders = list(itertools.permutations(range(count)))
-    most = int(os.environ.get("PURCHASE_SYNC_PERMUTATIONS", len(orders)))
-    if len(orders) <= most:
-        return orders
-    return [orders[0], orders[-1]] + random.Random(count).sample(orders[1:-1], most - 2)
 
 
 class Kept:
