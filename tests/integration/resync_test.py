@@ -153,6 +153,21 @@ class ResyncTest(unittest.TestCase):
         self.assertEqual(len(self.changes(self.resync("--max-revoke", "100"))), 3)
         self.assertEqual(self.entitled(3), [])
 
+    def test_a_shop_whose_api_goes_mad_locks_nobody(self):
+        self.lose_webhooks()
+        for _ in range(3):
+            self.buy()
+        self.resync()
+        for mode in ("empty", "html", "refunded", "gone"):
+            for options in ([], ["--full"]):
+                with self.subTest(f"{mode} {options}"):
+                    self.knob("faults", api_mode=mode)
+                    self.resync(*options, expected=None)
+                    self.assertEqual(self.entitled(3), [1, 2, 3])
+        self.knob("faults", api_mode="truth")
+        self.resync("--full")
+        self.assertEqual(self.entitled(3), [1, 2, 3])
+
     def test_one_buyer_alone_may_lose_a_key(self):
         self.lose_webhooks()
         order = self.buy()
