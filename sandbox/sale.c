@@ -13,28 +13,6 @@ static const char *const refund_names[] = {"pending", "done", "failed", "reverse
 static const char *const dispute_names[] = {"inquiry", "open", "won", "lost"};
 static const char *const term_names[] = {"trial",  "active",    "past_due",
                                          "paused", "cancelled", "expired"};
-static const char *const event_names[SALE_EVENTS] = {
-    "created",     "paid",      "payment_failed", "refund_asked", "refunded",
-    "refund_fail", "disputed",  "dispute_won",    "dispute_lost", "renewed",
-    "past_due",    "recovered", "paused",         "resumed",      "cancelled",
-    "expired",     "changed",   "address",        "deleted",
-};
-
-const char *sale_state_name(enum sale_state state)
-{
-    return state_names[state];
-}
-
-const char *sale_term_name(enum sale_term_state state)
-{
-    return term_names[state];
-}
-
-const char *sale_event_name(enum sale_event event)
-{
-    return event_names[event];
-}
-
 /* Releases the texts of the items. */
 void sale_items_free(struct sale_item *items, size_t count)
 {

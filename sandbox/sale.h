@@ -196,8 +196,5 @@ void sale_delete(struct sale *sale, int64_t now);
 
 /* For people and tests: every id that is needed to turn a knob. */
 struct json_object *sale_summary(const char *source, const struct sale *sale);
-const char *sale_state_name(enum sale_state state);
-const char *sale_term_name(enum sale_term_state state);
-const char *sale_event_name(enum sale_event event);
 
 #endif
