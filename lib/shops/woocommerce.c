@@ -14,8 +14,8 @@
 #define PING_PREFIX "webhook_id="
 
 /*
- * The ping that WooCommerce posts when a webhook is saved: unsigned, a form, `webhook_id=` and
- * digits and nothing else. It is answered and has no effect.
+ * The ping that WooCommerce posts when a webhook is saved: unsigned, a form, `webhook_id=` and the
+ * id of the webhook and nothing else. It is answered and has no effect.
  */
 static bool is_ping(const struct shop_delivery *delivery)
 {
@@ -23,7 +23,7 @@ static bool is_ping(const struct shop_delivery *delivery)
     size_t prefix = strlen(PING_PREFIX);
     int64_t webhook_id;
     if (signature_has_header(delivery, "X-WC-Webhook-Signature") || delivery->len <= prefix ||
-        memcmp(delivery->body, PING_PREFIX, prefix) != 0 ||
+        memcmp(delivery->body, PING_PREFIX, prefix) != 0 || delivery->body[prefix] == '0' ||
         text_to_int(delivery->body + prefix, delivery->len - prefix, &webhook_id))
         return false;
     const struct http_header *type = signature_header(delivery, "Content-Type");
