@@ -4,6 +4,9 @@
 -- at Shopify and Miro, and a shop may use letters. Addresses stand nowhere in clear: a blind index finds
 -- them, an envelope keeps them. Enums mirror the enums of the code, name for name and in their order.
 -- Auto-increment ids name rows; their order means nothing (Galera steps them by host).
+--
+-- Where a primary key begins with source_id, no other key does: looking up hundreds of primary keys at once, the
+-- optimizer weighs every key that shares their first column, for each of them (8 ms instead of 0.2 for 128).
 
 -- identity: which shop the source is of, learned from the first evidence that told it; written once.
 CREATE TABLE IF NOT EXISTS source (
@@ -67,7 +70,7 @@ CREATE TABLE IF NOT EXISTS shop_order (
     PRIMARY KEY (source_id, order_id),
     KEY shop_order_redo (catalogue_version),
     KEY shop_order_reread (reread_due_at),
-    KEY shop_order_nobody (source_id, subject_kind)
+    KEY shop_order_nobody (subject_kind, source_id)
 ) ENGINE=InnoDB;
 
 -- Facts, kept for ever. A snapshot is what an order looked like, told apart by the digest of what it says.
@@ -185,7 +188,7 @@ CREATE TABLE IF NOT EXISTS order_alias (
     alias VARBINARY(128) NOT NULL,
     order_id VARBINARY(128) NOT NULL,
     PRIMARY KEY (source_id, alias),
-    KEY order_alias_order (source_id, order_id)
+    KEY order_alias_order (order_id, source_id)
 ) ENGINE=InnoDB;
 
 -- What an order gives: a row for each line and key that it grants. subject is an address's blind index, or
@@ -218,7 +221,7 @@ CREATE TABLE IF NOT EXISTS unmapped_line (
     variant VARBINARY(191) NULL,
     sku VARBINARY(191) NULL,
     PRIMARY KEY (source_id, order_id, line_id),
-    KEY unmapped_line_product (source_id, product)
+    KEY unmapped_line_product (product, source_id)
 ) ENGINE=InnoDB;
 
 -- People. An address is known by its index; sealed is NULL once a privacy tool or an erasure took it.
