@@ -361,9 +361,14 @@ static enum db_result make_ready(struct db *db)
     return db_connect(db);
 }
 
+/* Executes what is prepared: `count` values, or so many rows of them. */
+typedef int executor(struct statements *statements, struct statement *statement,
+                     const struct db_value *values, size_t count, struct fault *fault);
+
 /* Prepares if need be, and executes. *statement is valid until the next statement. */
-static enum db_result execute(struct db *db, const char *sql, const struct db_value *values,
-                              size_t count, struct statement **statement)
+static enum db_result execute(struct db *db, const char *sql, executor *run,
+                              const struct db_value *values, size_t count,
+                              struct statement **statement)
 {
     struct fault fault;
     enum db_result result = make_ready(db);
@@ -371,7 +376,7 @@ static enum db_result execute(struct db *db, const char *sql, const struct db_va
         return result;
     }
     struct statement *found = statements_get(db->statements, sql, &fault);
-    if (!found || statement_execute(db->statements, found, values, count, &fault) != 0) {
+    if (!found || run(db->statements, found, values, count, &fault) != 0) {
         return statement_failed(db, &fault, sql);
     }
     db->affected = statement_affected(found);
@@ -380,17 +385,29 @@ static enum db_result execute(struct db *db, const char *sql, const struct db_va
     return DB_OK;
 }
 
-enum db_result db_execute(struct db *db, const char *sql, const struct db_value *values,
-                          size_t count)
+static enum db_result execute_only(struct db *db, const char *sql, executor *run,
+                                   const struct db_value *values, size_t count)
 {
     struct statement *statement = NULL;
     struct fault fault;
-    enum db_result result = execute(db, sql, values, count, &statement);
+    enum db_result result = execute(db, sql, run, values, count, &statement);
     if (result == DB_OK && statement_discard(statement, &fault) != 0) {
         statements_drop(db->statements, statement);
         return statement_failed(db, &fault, sql);
     }
     return result;
+}
+
+enum db_result db_execute(struct db *db, const char *sql, const struct db_value *values,
+                          size_t count)
+{
+    return execute_only(db, sql, statement_execute, values, count);
+}
+
+enum db_result db_execute_rows(struct db *db, const char *sql, const struct db_value *values,
+                               size_t rows)
+{
+    return execute_only(db, sql, statement_execute_rows, values, rows);
 }
 
 enum db_result db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
@@ -399,7 +416,7 @@ enum db_result db_query(struct db *db, const char *sql, const struct db_value *v
     struct statement *statement = NULL;
     struct db_rows *got;
     struct fault fault;
-    enum db_result result = execute(db, sql, values, count, &statement);
+    enum db_result result = execute(db, sql, statement_execute, values, count, &statement);
     if (result != DB_OK) {
         return result;
     }

@@ -62,6 +62,15 @@ void db_interrupt(struct db *db);
 /* A statement without rows. Outside a transaction it commits by itself. */
 enum db_result db_execute(struct db *db, const char *sql, const struct db_value *values,
                           size_t count) __attribute__((warn_unused_result));
+/*
+ * The same for many rows at once, `values` row after row: an INSERT or REPLACE whose text has the
+ * parameters of one ("... VALUES (?,?) ..."), one statement and one packet however many they are.
+ * In one column all values are numbers, or all are bytes; any may be NULL. A tail may be ON
+ * DUPLICATE KEY UPDATE. Measured on 10.11: 20,000 rows of 23 columns in 0.20 s; in lists of powers
+ * of two, 0.32 s.
+ */
+enum db_result db_execute_rows(struct db *db, const char *sql, const struct db_value *values,
+                               size_t rows) __attribute__((warn_unused_result));
 /* A statement with rows, all fetched; *rows is set only on DB_OK and belongs to the caller. */
 enum db_result db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
                         struct db_rows **rows) __attribute__((warn_unused_result));

@@ -1,5 +1,6 @@
 #include "db/statement.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/queue.h>
@@ -21,14 +22,24 @@ struct statement {
 LIST_HEAD(chain, statement);
 TAILQ_HEAD(uses, statement);
 
+/* A value among many of its column: the library takes arrays of either. */
+union cell {
+    int64_t number;
+    const void *bytes;
+};
+
 struct statements {
     MYSQL *connection;
     struct chain buckets[BUCKETS];
     struct uses uses; /* the first was used last */
     size_t count;
-    MYSQL_BIND *binds; /* room for parameters, kept between executions */
+    /* Room for parameters, kept between executions. */
+    MYSQL_BIND *binds;
+    size_t bind_room;
     unsigned long *lengths;
-    size_t room;
+    union cell *cells; /* of many rows: column by column */
+    char *indicators;
+    size_t cell_room; /* of these three */
 };
 
 /* One column of an answer while it is fetched. */
@@ -83,6 +94,8 @@ void statements_free(struct statements *statements)
     }
     free(statements->binds);
     free(statements->lengths);
+    free(statements->cells);
+    free(statements->indicators);
     free(statements);
 }
 
@@ -176,33 +189,95 @@ static void bind_value(MYSQL_BIND *bind, unsigned long *length, const struct db_
     }
 }
 
-static void reserve_binds(struct statements *statements, size_t count)
+static void reserve(struct statements *statements, size_t binds, size_t cells)
 {
-    if (count > statements->room) {
-        statements->binds = xreallocarray(statements->binds, count, sizeof(MYSQL_BIND));
-        statements->lengths = xreallocarray(statements->lengths, count, sizeof(unsigned long));
-        statements->room = count;
+    if (binds > statements->bind_room) {
+        statements->binds = xreallocarray(statements->binds, binds, sizeof(MYSQL_BIND));
+        statements->bind_room = binds;
+    }
+    if (cells > statements->cell_room) {
+        statements->lengths = xreallocarray(statements->lengths, cells, sizeof(unsigned long));
+        statements->cells = xreallocarray(statements->cells, cells, sizeof(union cell));
+        statements->indicators = xreallocarray(statements->indicators, cells, 1);
+        statements->cell_room = cells;
     }
 }
 
-int statement_execute(struct statements *statements, struct statement *statement,
-                      const struct db_value *values, size_t count, struct fault *fault)
+/* With `rows` arrays of values behind each parameter, or 0: with single ones. */
+static int run(struct statements *statements, struct statement *statement, unsigned rows,
+               struct fault *fault)
 {
     MYSQL_STMT *handle = statement->handle;
-    if (mysql_stmt_param_count(handle) != count) {
-        die("db: %zu values for %lu parameters in %.60s", count, mysql_stmt_param_count(handle),
-            statement->sql);
-    }
-    reserve_binds(statements, count);
-    for (size_t i = 0; i < count; i++) {
-        bind_value(&statements->binds[i], &statements->lengths[i], &values[i]);
-    }
-    if ((count > 0 && mysql_stmt_bind_param(handle, statements->binds) != 0) ||
+    if (mysql_stmt_attr_set(handle, STMT_ATTR_ARRAY_SIZE, &rows) != 0 ||
+        (mysql_stmt_param_count(handle) > 0 &&
+         mysql_stmt_bind_param(handle, statements->binds) != 0) ||
         mysql_stmt_execute(handle) != 0) {
         copy_fault(handle, fault);
         return -1;
     }
     return 0;
+}
+
+int statement_execute(struct statements *statements, struct statement *statement,
+                      const struct db_value *values, size_t count, struct fault *fault)
+{
+    if (mysql_stmt_param_count(statement->handle) != count) {
+        die("db: %zu values for %lu parameters in %.60s", count,
+            mysql_stmt_param_count(statement->handle), statement->sql);
+    }
+    reserve(statements, count, count);
+    for (size_t i = 0; i < count; i++) {
+        bind_value(&statements->binds[i], &statements->lengths[i], &values[i]);
+    }
+    return run(statements, statement, 0, fault);
+}
+
+/* One column of all rows; its first value that is not NULL says what it holds. */
+static void bind_array(struct statements *statements, size_t column, const struct db_value *values,
+                       size_t columns, size_t rows)
+{
+    MYSQL_BIND *bind = &statements->binds[column];
+    size_t first = column * rows;
+    int kind = DB_NULL;
+
+    for (size_t row = 0; row < rows; row++) {
+        const struct db_value *value = &values[row * columns + column];
+        union cell *cell = &statements->cells[first + row];
+
+        if (value->kind != DB_NULL && kind != DB_NULL && (int)value->kind != kind) {
+            die("db: numbers and bytes in column %zu of one statement", column);
+        }
+        if (value->kind != DB_NULL) {
+            kind = (int)value->kind;
+        }
+        statements->indicators[first + row] =
+            value->kind == DB_NULL ? STMT_INDICATOR_NULL : STMT_INDICATOR_NONE;
+        statements->lengths[first + row] = value->kind == DB_BYTES ? value->len : 0;
+        if (value->kind == DB_INT) {
+            cell->number = value->number;
+        } else {
+            cell->bytes = value->kind == DB_BYTES && value->len > 0 ? value->bytes : "";
+        }
+    }
+    memset(bind, 0, sizeof(*bind));
+    bind->buffer_type = kind == DB_INT ? MYSQL_TYPE_LONGLONG : MYSQL_TYPE_BLOB;
+    bind->buffer = &statements->cells[first];
+    bind->length = &statements->lengths[first];
+    bind->u.indicator = &statements->indicators[first];
+}
+
+int statement_execute_rows(struct statements *statements, struct statement *statement,
+                           const struct db_value *values, size_t rows, struct fault *fault)
+{
+    size_t columns = mysql_stmt_param_count(statement->handle);
+    if (columns == 0 || rows == 0 || rows > UINT_MAX) {
+        die("db: %zu rows of %zu parameters in %.60s", rows, columns, statement->sql);
+    }
+    reserve(statements, columns, columns * rows);
+    for (size_t column = 0; column < columns; column++) {
+        bind_array(statements, column, values, columns, rows);
+    }
+    return run(statements, statement, (unsigned)rows, fault);
 }
 
 /* SUM() over integers is a DECIMAL without decimals: an integer too. */

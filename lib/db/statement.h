@@ -28,6 +28,15 @@ void statements_drop(struct statements *statements, struct statement *statement)
 int statement_execute(struct statements *statements, struct statement *statement,
                       const struct db_value *values, size_t count, struct fault *fault)
     __attribute__((warn_unused_result));
+/*
+ * A text with the parameters of one row, run for many at once: one packet, one statement (the
+ * server's bulk execution, MariaDB 10.2 and later). For INSERT and REPLACE: the server runs
+ * anything else row by row. In one column all values are numbers, or all are bytes; any may be
+ * NULL.
+ */
+int statement_execute_rows(struct statements *statements, struct statement *statement,
+                           const struct db_value *values, size_t rows, struct fault *fault)
+    __attribute__((warn_unused_result));
 /* All rows of the last execution. 0, or -1 with *fault. */
 int statement_rows(struct statement *statement, struct db_rows **rows, struct fault *fault)
     __attribute__((warn_unused_result));

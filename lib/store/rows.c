@@ -57,14 +57,18 @@ void row_copy(const struct db_rows *rows, unsigned column, char *out, size_t roo
     snprintf(out, room, "%s", text == NULL ? "" : text);
 }
 
-/* The greatest power of two that is neither over `count` nor over ROWS_MOST. */
-static size_t rows_chunk(size_t count)
+/* How many of the rows go into one statement: a bound of its packet, but one row at least. */
+static size_t rows_chunk(const struct db_value *values, size_t rows, size_t columns)
 {
-    size_t chunk = ROWS_MOST;
+    size_t bytes = 0, row = 0;
 
-    while (chunk > count)
-        chunk /= 2;
-    return chunk;
+    for (; row < rows && row < ROWS_WRITE_MOST; row++) {
+        for (size_t column = 0; column < columns; column++)
+            bytes += values[row * columns + column].len + sizeof(int64_t);
+        if (row > 0 && bytes > ROWS_WRITE_BYTES)
+            break;
+    }
+    return row;
 }
 
 enum db_result rows_write(struct db *db, const char *head, const char *group, const char *tail,
@@ -74,16 +78,13 @@ enum db_result rows_write(struct db *db, const char *head, const char *group, co
     size_t rows = values->count / columns;
     enum db_result result = DB_OK;
 
+    if (rows > 0)
+        buf_printf(&sql, "%s %s %s", head, group, tail);
     for (size_t done = 0; done < rows && result == DB_OK;) {
-        size_t chunk = rows_chunk(rows - done);
+        const struct db_value *first = values->items + done * columns;
+        size_t chunk = rows_chunk(first, rows - done, columns);
 
-        buf_reset(&sql);
-        buf_puts(&sql, head);
-        buf_putc(&sql, ' ');
-        db_repeat(&sql, group, chunk);
-        buf_putc(&sql, ' ');
-        buf_puts(&sql, tail);
-        result = db_execute(db, sql.data, values->items + done * columns, chunk * columns);
+        result = db_execute_rows(db, sql.data, first, chunk);
         done += chunk;
     }
     buf_free(&sql);

@@ -1,9 +1,9 @@
 /*
  * Many rows in few statements. Private to this room.
  *
- * A statement's text depends on how many rows it takes, and every text is prepared once a
- * connection: so writes go in chunks of powers of two, and reads pad their lists to the next power
- * of two. A batch of any size then meets at most eight texts, all of them prepared before long.
+ * Every text is prepared once a connection. Writes have one text for any number of rows. The text
+ * of a read depends on how many keys it takes: its list is padded to the next power of two, so that
+ * a batch of any size meets at most eight texts, all of them prepared before long.
  */
 #ifndef STORE_ROWS_H
 #define STORE_ROWS_H
@@ -12,7 +12,9 @@
 
 #include "db/db.h"
 
-#define ROWS_MOST 128 /* rows of one statement */
+#define ROWS_MOST 128                /* keys of one statement */
+#define ROWS_WRITE_MOST 1024         /* rows written by one statement */
+#define ROWS_WRITE_BYTES (4ul << 20) /* of one statement; a single row may have more */
 
 /* A growing list of parameters. What they point at outlives the statement. */
 struct values {

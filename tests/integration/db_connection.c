@@ -213,6 +213,72 @@ static void inserts_return_rows(void **state)
     assert_int_equal(number(db, "SELECT 2"), 2);
 }
 
+static enum db_result put_rows(struct db *db, const struct db_value *values, size_t rows)
+{
+    return db_execute_rows(db,
+                           "INSERT INTO many (id, name, note) VALUES (?,?,?)"
+                           " ON DUPLICATE KEY UPDATE note = VALUES(note)",
+                           values, rows);
+}
+
+/* Any number of rows is one statement: NULL, empty and long values, one row, and rows again. */
+static void many_rows_are_one_statement(void **state)
+{
+    enum { ROWS = 1000 };
+    struct db *db = *state;
+    struct db_value *values = xcalloc(3 * ROWS, sizeof(*values));
+    static char big[70000];
+    memset(big, 'x', sizeof(big));
+    run(db, "CREATE OR REPLACE TABLE many (id INT PRIMARY KEY, name VARBINARY(20) NULL,"
+            " note MEDIUMBLOB NULL)");
+    for (int i = 0; i < ROWS; i++) {
+        values[3 * i] = DB_VALUE_INT(i);
+        values[3 * i + 1] = i % 3 == 0 ? DB_VALUE_NULL : DB_VALUE_BYTES("\0name", (size_t)i % 6);
+        values[3 * i + 2] = DB_VALUE_NULL;
+    }
+    values[3 * 7 + 2] = DB_VALUE_BYTES(big, sizeof(big));
+    assert_int_equal(put_rows(db, values, ROWS), DB_OK);
+    assert_int_equal(db_affected(db), ROWS);
+    assert_int_equal(number(db, "SELECT COUNT(*) FROM many WHERE name IS NULL AND id % 3 = 0"),
+                     (ROWS + 2) / 3);
+    assert_int_equal(number(db, "SELECT COUNT(*) FROM many WHERE LENGTH(name) <> id % 6"), 0);
+    assert_text(db, "SELECT HEX(name) FROM many WHERE id = 11", "006E616D65");
+    assert_int_equal(number(db, "SELECT LENGTH(note) FROM many WHERE id = 7"), sizeof(big));
+    values[2] = DB_VALUE_BYTES("again", 5);
+    assert_int_equal(put_rows(db, values, 1), DB_OK);
+    assert_int_equal(db_execute(db,
+                                "INSERT INTO many (id, name, note) VALUES (?,?,?)"
+                                " ON DUPLICATE KEY UPDATE note = VALUES(note)",
+                                (struct db_value[]){DB_VALUE_INT(1), DB_VALUE_NULL, db_text("by")},
+                                3),
+                     DB_OK);
+    assert_int_equal(number(db, "SELECT COUNT(*) FROM many WHERE note IN ('again', 'by')"), 2);
+    assert_int_equal(put_rows(db, values, ROWS), DB_OK);
+    assert_int_equal(number(db, "SELECT COUNT(*) FROM many"), ROWS);
+    free(values);
+}
+
+/* All of the rows or none, and without a transaction one commit. */
+static void many_rows_fail_together(void **state)
+{
+    struct db *db = *state;
+    struct db_value values[50];
+    for (int i = 0; i < 50; i++)
+        values[i] = DB_VALUE_INT(i < 49 ? i : 0);
+    run(db, "CREATE OR REPLACE TABLE once (id INT PRIMARY KEY) ENGINE=InnoDB");
+    assert_int_equal(db_execute_rows(db, "INSERT INTO once (id) VALUES (?)", values, 50),
+                     DB_DUPLICATE);
+    assert_int_equal(number(db, "SELECT COUNT(*) FROM once"), 0);
+    int64_t commits =
+        number(db, "SELECT CAST(variable_value AS SIGNED) FROM information_schema.session_status"
+                   " WHERE variable_name = 'Handler_commit'");
+    assert_int_equal(db_execute_rows(db, "INSERT INTO once (id) VALUES (?)", values, 49), DB_OK);
+    assert_true(
+        number(db, "SELECT CAST(variable_value AS SIGNED) FROM information_schema.session_status"
+                   " WHERE variable_name = 'Handler_commit'") <= commits + 3);
+    assert_int_equal(number(db, "SELECT COUNT(*) FROM once"), 49);
+}
+
 static void statements_are_bounded(void **state)
 {
     struct db *db = *state;
@@ -516,6 +582,8 @@ int main(void)
         CASE(values_come_back_as_they_went),
         CASE(sums_and_counts_are_integers),
         CASE(inserts_return_rows),
+        CASE(many_rows_are_one_statement),
+        CASE(many_rows_fail_together),
         CASE(statements_are_bounded),
         CASE(byte_parameters_use_text_indexes),
         CASE(faults_tell_no_values),
