@@ -16,6 +16,7 @@ struct name {
     char *owner;      /* the order's own id; owned, or NULL while it is `id` itself */
     const char *told; /* the news say that it is an alias of this id; or NULL */
     bool fresh;       /* the alias is new */
+    bool known;       /* its row was there before: it may be an alias, and have facts */
 };
 
 struct names {
@@ -68,20 +69,15 @@ static void names_gather(struct names *names, const struct order_news *news, siz
     names->count = kept;
 }
 
-static enum db_result names_lock(struct db *db, const struct names *names, int64_t now)
+/* What was known of each before this transaction; an id that nobody locked may be anything. */
+static void names_recall(struct names *names, const struct order_names *locked)
 {
-    struct values values = {0};
-    enum db_result result;
-
     for (size_t i = 0; i < names->count; i++) {
-        values_add_int(&values, names->items[i].source_id);
-        values_add_text(&values, names->items[i].id);
-        values_add_int(&values, now);
+        const struct order_named *named =
+            order_names_find(locked, names->items[i].source_id, names->items[i].id);
+
+        names->items[i].known = named == NULL || named->known;
     }
-    result = rows_write(db, "INSERT INTO shop_order (source_id, order_id, first_seen_at) VALUES",
-                        "(?,?,?)", "ON DUPLICATE KEY UPDATE revision = revision + 1", &values, 3);
-    values_free(&values);
-    return result;
 }
 
 static void owner_row(struct db_rows *rows, void *arg)
@@ -104,7 +100,8 @@ static void owner_row(struct db_rows *rows, void *arg)
     }
 }
 
-/* Follows the aliases that are known, one link of every chain at a time. */
+/* Follows the aliases that are known, one link of every chain at a time. An id that is new is none.
+ */
 static enum db_result names_follow(struct db *db, struct names *names)
 {
     for (size_t step = 0; step < CHAIN_MOST; step++) {
@@ -112,7 +109,7 @@ static enum db_result names_follow(struct db *db, struct names *names)
         enum db_result result;
 
         for (size_t i = 0; i < names->count; i++) {
-            if (step > 0 && names->items[i].owner == NULL)
+            if (step > 0 ? names->items[i].owner == NULL : !names->items[i].known)
                 continue;
             values_add_int(&keys, names->items[i].source_id);
             values_add_text(&keys, names->items[i].owner != NULL ? names->items[i].owner
@@ -146,13 +143,15 @@ static const char *name_owner(struct names *names, uint32_t source_id, const cha
 }
 
 /* Records what the news say that was not known; an alias stays with the order that had it first. */
-static enum db_result names_record(struct db *db, struct names *names)
+static enum db_result names_record(struct db *db, struct names *names,
+                                   const struct order_names *locked)
 {
     struct values values = {0};
     enum db_result result;
 
     for (size_t i = 0; i < names->count; i++) {
         struct name *name = &names->items[i];
+        struct order_named *taker;
         const char *owner;
 
         if (name->told == NULL || name->owner != NULL)
@@ -162,6 +161,9 @@ static enum db_result names_record(struct db *db, struct names *names)
             continue;
         name->owner = xstrdup(owner);
         name->fresh = true;
+        taker = order_names_find(locked, name->source_id, owner);
+        if (taker != NULL)
+            taker->known |= name->known;
         values_add_int(&values, name->source_id);
         values_add_text(&values, name->id);
         values_add_text(&values, name->owner);
@@ -172,7 +174,7 @@ static enum db_result names_record(struct db *db, struct names *names)
     return result;
 }
 
-/* Gives the order what was known under its new aliases. */
+/* Gives the order what was known under its new aliases: for most, nothing. */
 static enum db_result facts_move(struct db *db, const struct names *names)
 {
     static const char *const tables[] = {
@@ -182,7 +184,7 @@ static enum db_result facts_move(struct db *db, const struct names *names)
     enum db_result result = DB_OK;
 
     for (size_t i = 0; i < names->count; i++) {
-        if (!names->items[i].fresh)
+        if (!names->items[i].fresh || !names->items[i].known)
             continue;
         values_add_int(&keys, names->items[i].source_id);
         values_add_text(&keys, names->items[i].id);
@@ -216,8 +218,8 @@ static void news_put(struct alias_batch *out, const struct order_news *news, con
     out->news[out->count++].order_id = out->ids[out->id_count++];
 }
 
-/* The news under their orders' own ids; a new alias is looked at too, to drop what it gave by
- * itself. */
+/* The news under their orders' own ids; a new alias that was known is looked at too, to drop what
+ * it gave by itself. */
 static void batch_put(struct alias_batch *out, struct names *names, const struct order_news *news,
                       size_t count)
 {
@@ -235,30 +237,19 @@ static void batch_put(struct alias_batch *out, struct names *names, const struct
     }
 }
 
-enum db_result order_alias_lock(struct db *db, const struct orders_context *context,
-                                const struct order_news *news, size_t count)
-{
-    struct names names = {0};
-    enum db_result result;
-
-    names_gather(&names, news, count);
-    result = names_lock(db, &names, context->now);
-    free(names.items);
-    return result;
-}
-
 enum db_result order_alias_settle(struct db *db, const struct orders_context *context,
-                                  const struct order_news *news, size_t count,
-                                  struct alias_batch *out)
+                                  const struct order_names *locked, const struct order_news *news,
+                                  size_t count, struct alias_batch *out)
 {
     struct names names = {0};
     enum db_result result;
 
     memset(out, 0, sizeof(*out));
     names_gather(&names, news, count);
+    names_recall(&names, locked);
     result = names_follow(db, &names);
     if (result == DB_OK && !context->dry_run)
-        result = names_record(db, &names);
+        result = names_record(db, &names, locked);
     if (result == DB_OK && !context->dry_run)
         result = facts_move(db, &names);
     if (result == DB_OK)

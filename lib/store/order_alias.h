@@ -5,6 +5,7 @@
 #ifndef STORE_ORDER_ALIAS_H
 #define STORE_ORDER_ALIAS_H
 
+#include "store/order_names.h"
 #include "store/orders.h"
 
 /* What order_alias_settle() holds for a batch. */
@@ -18,17 +19,14 @@ struct alias_batch {
 };
 
 /*
- * In the caller's transaction: takes the row locks of every id that the news name. Whoever speaks
- * of an alias takes its lock first, so that no evidence is written under an id that another
- * transaction is turning into an alias.
+ * In the caller's transaction, with every id that the news name locked and read (`names`): follows
+ * known aliases, records new ones, and moves what was known under them; the order that takes it is
+ * known from then on.
  */
-enum db_result order_alias_lock(struct db *db, const struct orders_context *context,
-                                const struct order_news *news, size_t count)
-    __attribute__((warn_unused_result));
-/* After that: follows known aliases, records new ones, and moves what was known under them. */
 enum db_result order_alias_settle(struct db *db, const struct orders_context *context,
-                                  const struct order_news *news, size_t count,
-                                  struct alias_batch *out) __attribute__((warn_unused_result));
+                                  const struct order_names *names, const struct order_news *news,
+                                  size_t count, struct alias_batch *out)
+    __attribute__((warn_unused_result));
 /* With the orders' own rows locked: whether none of the first `count` has become an alias since
  * they were settled, by a transaction that was before us at the lock. */
 enum db_result order_alias_check(struct db *db, const struct alias_batch *batch, size_t count,

@@ -283,7 +283,8 @@ static void put_order(struct difference *difference, const struct order_work *wo
 
     values_add_int(orders, work->known.source_id);
     values_add_text(orders, work->known.id);
-    values_add_int(orders, difference->batch->context->catalogue->version);
+    values_add_int(orders, work->is_alias ? VERSION_OF_ALIAS
+                                          : difference->batch->context->catalogue->version);
     values_add(orders, work->merged.winner == NULL ? DB_VALUE_NULL
                                                    : DB_VALUE_INT((int)work->merged.status + 1));
     values_add_int(orders, (int)work->merged.subject.kind + 1);

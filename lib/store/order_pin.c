@@ -18,11 +18,6 @@ static const char *told_identity(const struct order_news *news)
     return news->facts != NULL ? news->facts->identity : NULL;
 }
 
-static const char *told_key(const struct order_news *news)
-{
-    return news->facts != NULL ? news->facts->key : NULL;
-}
-
 /* Takes a piece of news out, and says so to its caller and to the log. */
 static void refuse(struct order_news *news, const struct orders_context *context,
                    const char *sentence)
@@ -164,6 +159,7 @@ enum db_result order_pin_sources(struct db *db, const struct orders_context *con
         check_source(context, &news[i]);
         if (news[i].refusal[0] != '\0')
             continue;
+        out->learning |= is_learning(context, &news[i]);
         out->news[out->count] = news[i];
         out->places[out->count++] = i;
     }
@@ -195,38 +191,19 @@ static void keep_key(struct key_pins *pins, uint32_t source_id, const char *orde
     }
 }
 
-static void key_row(struct db_rows *rows, void *arg)
+/* What the news tell, and what the rows said. */
+static void recall_keys(struct key_pins *pins, const struct order_names *names)
 {
-    size_t len;
-    const char *order_id = db_bytes(rows, 1, &len);
-    const char *digest = db_bytes(rows, 2, &len);
-
-    if (digest != NULL && len == DIGEST_LEN)
-        keep_key(arg, (uint32_t)db_int(rows, 0), order_id, (const unsigned char *)digest);
-}
-
-static enum db_result read_keys(struct db *db, struct key_pins *pins)
-{
-    struct values keys = {0};
-    enum db_result result;
-
     for (size_t i = 0; i < pins->pinned->count; i++) {
         const struct order_news *news = &pins->pinned->news[i];
-        const char *key = told_key(news);
+        const struct order_named *named = order_names_find(names, news->source_id, news->order_id);
 
-        if (key == NULL)
+        pins->items[i].told = order_key_of(news, pins->items[i].digest);
+        if (named == NULL || !named->keyed)
             continue;
-        pins->items[i].told = true;
-        digest_sha256(key, strlen(key), pins->items[i].digest);
-        values_add_int(&keys, news->source_id);
-        values_add_text(&keys, news->order_id);
+        pins->items[i].known = true;
+        memcpy(pins->items[i].kept, named->key, DIGEST_LEN);
     }
-    result = rows_read(db,
-                       "SELECT source_id, order_id, order_key FROM shop_order"
-                       " WHERE (source_id, order_id) IN",
-                       "(?,?)", "", &keys, 2, key_row, pins);
-    values_free(&keys);
-    return result;
 }
 
 /* What the taken ones among the first `count` news of a source tell first, or NULL. */
@@ -343,16 +320,16 @@ static void pinned_compact(struct pinned_news *pinned, const struct order_news *
 }
 
 enum db_result order_pin_orders(struct db *db, const struct orders_context *context,
-                                struct order_news *news, struct pinned_news *pinned)
+                                const struct order_names *names, struct order_news *news,
+                                struct pinned_news *pinned)
 {
     struct key_pins pins = {pinned, xcalloc(pinned->count + 1, sizeof(struct key_pin))};
-    enum db_result result = read_keys(db, &pins);
+    enum db_result result = DB_OK;
 
-    if (result == DB_OK) {
-        check_orders(context, news, &pins);
-        if (!context->dry_run)
-            result = learn_sources(db, context, news, pinned);
-    }
+    recall_keys(&pins, names);
+    check_orders(context, news, &pins);
+    if (!context->dry_run)
+        result = learn_sources(db, context, news, pinned);
     if (result == DB_OK && !context->dry_run)
         result = write_keys(db, context, &pins);
     if (result == DB_OK)

@@ -40,7 +40,12 @@ struct order_work {
     char (*unmapped)[LIMIT_ORDER_ID + 1]; /* line ids that stand as unmapped */
     size_t unmapped_count;
     size_t changes;
+    bool
+        is_alias; /* since now: its row stays as a lock, and there is nothing to project any more */
 };
+
+/* The catalogue's version in the row of an alias: no catalogue is newer. */
+#define VERSION_OF_ALIAS UINT32_MAX
 
 /* An address that a new snapshot told, to be kept sealed. */
 struct address_row {
@@ -54,7 +59,7 @@ struct order_batch {
     const struct orders_context *context;
     struct order_work *orders;
     size_t count;
-    struct values keys; /* (source_id, order_id) of each */
+    struct values keys; /* (source_id, order_id) of each that may have rows */
     struct address_row *addresses;
     size_t address_count;
 };

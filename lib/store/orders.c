@@ -60,6 +60,12 @@ struct order_work *order_batch_find(const struct order_batch *batch, uint32_t so
     return NULL;
 }
 
+/* The order that a piece of the batch's news is about. */
+static struct order_work *batch_work(const struct order_batch *batch, const struct order_news *news)
+{
+    return order_batch_find(batch, news->source_id, news->order_id, strlen(news->order_id));
+}
+
 struct order_work *order_batch_row(const struct order_batch *batch, const struct db_rows *rows)
 {
     size_t len;
@@ -71,9 +77,19 @@ struct order_work *order_batch_row(const struct order_batch *batch, const struct
     return work;
 }
 
-/* The batch's orders, sorted, each once. */
+/* Whether there may be facts of it; an order that nobody locked may have any. */
+static bool may_be_known(const struct order_names *names, const struct known_order *order)
+{
+    const struct order_named *named =
+        names == NULL ? NULL : order_names_find(names, order->source_id, order->id);
+
+    return named == NULL || named->known;
+}
+
+/* The batch's orders, sorted, each once. What is new has no rows, and none are read. */
 static void batch_begin(struct order_batch *batch, const struct orders_context *context,
-                        const struct order_news *news, size_t count)
+                        const struct order_names *names, const struct order_news *news,
+                        size_t count)
 {
     size_t kept = 0;
 
@@ -99,6 +115,8 @@ static void batch_begin(struct order_batch *batch, const struct orders_context *
     }
     batch->count = kept;
     for (size_t i = 0; i < kept; i++) {
+        if (!may_be_known(names, &batch->orders[i].known))
+            continue;
         values_add_int(&batch->keys, batch->orders[i].known.source_id);
         values_add_text(&batch->keys, batch->orders[i].known.id);
     }
@@ -128,10 +146,7 @@ void order_batch_free(struct order_batch *batch)
     values_free(&batch->keys);
 }
 
-/*
- * Takes the row locks of all orders, in their order, so that two batches that meet do not deadlock.
- * The row changes each time: on a cluster that is what makes the second of two merges on two nodes
- * fail and run again.
+/* Takes the row locks of all orders, in their order, so that two batches that meet do not deadlock.
  */
 static enum db_result batch_lock(struct db *db, const struct order_batch *batch)
 {
@@ -142,9 +157,9 @@ static enum db_result batch_lock(struct db *db, const struct order_batch *batch)
         values_add_int(&values, batch->orders[i].known.source_id);
         values_add_text(&values, batch->orders[i].known.id);
         values_add_int(&values, batch->context->now);
+        values_add(&values, DB_VALUE_NULL);
     }
-    result = rows_write(db, "INSERT INTO shop_order (source_id, order_id, first_seen_at) VALUES",
-                        "(?,?,?)", "ON DUPLICATE KEY UPDATE revision = revision + 1", &values, 3);
+    result = order_rows_lock(db, &values);
     values_free(&values);
     return result;
 }
@@ -194,8 +209,7 @@ static void batch_choose_causes(struct order_batch *batch, const struct order_ne
                                 size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        struct order_work *work =
-            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+        struct order_work *work = batch_work(batch, &news[i]);
 
         if (news[i].delivery_id != 0 && news[i].delivery_id == newest_delivery(work))
             work->cause = &news[i];
@@ -206,8 +220,7 @@ static void batch_choose_causes(struct order_batch *batch, const struct order_ne
 static void batch_report(const struct order_batch *batch, struct order_news *news, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
-        const struct order_work *work =
-            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+        const struct order_work *work = batch_work(batch, &news[i]);
 
         news[i].wants_reread = work->merged.wants_reread;
         news[i].wants_refund_lines = work->merged.wants_refund_lines;
@@ -226,8 +239,7 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
     if (result != DB_OK)
         return result;
     for (size_t i = 0; i < count; i++) {
-        struct order_work *work =
-            order_batch_find(batch, news[i].source_id, news[i].order_id, strlen(news[i].order_id));
+        struct order_work *work = batch_work(batch, &news[i]);
 
         order_facts_add(batch, work, &news[i]);
     }
@@ -255,17 +267,20 @@ static enum db_result lock_settled(struct db *db, const struct order_batch *batc
 
 /* The batch under its orders' own ids; what is to be known of it goes back to the news. */
 static enum db_result apply_settled(struct db *db, const struct orders_context *context,
-                                    struct order_news *news, size_t count)
+                                    const struct order_names *names, struct order_news *news,
+                                    size_t count)
 {
     struct alias_batch settled;
     struct order_batch batch;
-    enum db_result result = order_alias_settle(db, context, news, count, &settled);
+    enum db_result result = order_alias_settle(db, context, names, news, count, &settled);
 
     if (result != DB_OK) {
         alias_batch_free(&settled);
         return result;
     }
-    batch_begin(&batch, context, settled.news, settled.count);
+    batch_begin(&batch, context, names, settled.news, settled.count);
+    for (size_t i = count; i < settled.count; i++)
+        batch_work(&batch, &settled.news[i])->is_alias = true;
     if (settled.renamed && !context->dry_run)
         result = lock_settled(db, &batch, &settled, count);
     if (result == DB_OK)
@@ -292,25 +307,39 @@ static void news_reset(struct order_news *news)
     news->refusal[0] = '\0';
 }
 
+/* Locks every id that the news name, and reads what stood there. */
+static enum db_result lock_named(struct db *db, const struct orders_context *context,
+                                 const struct pinned_news *pinned, struct order_names *names)
+{
+    enum db_result result = DB_OK;
+
+    order_names_gather(names, pinned->news, pinned->count, !pinned->learning);
+    if (!context->dry_run)
+        result = order_names_lock(db, names, context->now);
+    return result == DB_OK ? order_names_read(db, names, !context->dry_run) : result;
+}
+
 /* Those of the right shop and order; what the callers want to know goes back to their news. */
 static enum db_result apply_pinned(struct db *db, const struct orders_context *context,
                                    struct order_news *news, size_t count)
 {
+    struct order_names names = {0};
     struct pinned_news pinned;
     enum db_result result;
 
     for (size_t i = 0; i < count; i++)
         news_reset(&news[i]);
     result = order_pin_sources(db, context, news, count, &pinned);
-    if (result == DB_OK && !context->dry_run && pinned.count > 0)
-        result = order_alias_lock(db, context, pinned.news, pinned.count);
     if (result == DB_OK)
-        result = order_pin_orders(db, context, news, &pinned);
+        result = lock_named(db, context, &pinned, &names);
+    if (result == DB_OK)
+        result = order_pin_orders(db, context, &names, news, &pinned);
     if (result == DB_OK && pinned.count > 0)
-        result = apply_settled(db, context, pinned.news, pinned.count);
+        result = apply_settled(db, context, &names, pinned.news, pinned.count);
     for (size_t i = 0; result == DB_OK && i < pinned.count; i++)
         news[pinned.places[i]] = pinned.news[i];
     pinned_news_free(&pinned);
+    order_names_free(&names);
     return result;
 }
 
@@ -344,7 +373,7 @@ enum db_result orders_known(struct db *db, const struct source_map *sources, uin
     struct order_batch batch;
     enum db_result result;
 
-    batch_begin(&batch, &context, &news, 1);
+    batch_begin(&batch, &context, NULL, &news, 1);
     result = order_facts_read(db, &batch);
     if (result == DB_OK) {
         struct known_order *known = &batch.orders[0].known;

@@ -147,6 +147,16 @@ class SubscriptionLife(unittest.TestCase):
         self.step("renewed", [self.payment(2, self.at(-10))], active)
         self.assertEqual(self.run_.entitlements(other)["entitlements"], [])
 
+    def test_a_new_catalogue_is_followed_and_then_there_is_nothing_left_to_do(self):
+        """A payment's own id has a row too, which no projection ever writes: it must not be due for ever."""
+        self.step("began", [self.state("active", self.at(-40), self.at(20), "created"),
+                            self.payment(1, self.at(-40))], {"pro": ("active", 2)})
+        self.run_.apply_catalogue({
+            "entitlements": {"pro": {"name": "Pro"}, "more": {}},
+            "products": [{"source": SHOP, "product": "pri_1", "grants": ["pro", "more"]}]})
+        self.step("more of it", [], {"more": ("active", 2), "pro": ("active", 2)})
+        self.assertEqual(self.run_.sql("SELECT order_id FROM shop_order WHERE catalogue_version < 2"), "")
+
     def test_a_refund_under_a_payment_s_own_id_in_any_order(self):
         """The adjustment names the transaction; that it is the subscription's is told by others."""
         bodies = [self.state("active", self.at(-5), self.at(25), "created"),
