@@ -75,6 +75,8 @@ struct resync_call {
     bool optional;    /* the run goes on without an answer: the task's verdict stays LATER */
     int64_t pause_us; /* the answer's own wish, from a reader; 0: none */
 };
+/* send: from within the loop too; begin: and sees it off. */
+void resync_call_send(struct resync *resync, struct resync_call *call);
 void resync_call_begin(struct resync *resync, struct resync_call *call);
 /* Waits for its answer. -1 if it ends the run; a refusal does not: it is in the task's verdict. */
 int resync_call_end(struct resync *resync, struct resync_call *call);

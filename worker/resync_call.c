@@ -81,7 +81,7 @@ int resync_pause(struct resync *resync, int64_t pause_us)
 
 /* --- calls --------------------------------------------------------------------------------- */
 
-void resync_call_begin(struct resync *resync, struct resync_call *call)
+void resync_call_send(struct resync *resync, struct resync_call *call)
 {
     struct worker *worker = resync->worker;
 
@@ -91,7 +91,12 @@ void resync_call_begin(struct resync *resync, struct resync_call *call)
     call->pause_us = 0;
     fetch_start(worker, &call->task, 1, &call->left);
     resync->run.calls++;
-    loop_turn(worker->loop, 0); /* on its way while we do something else */
+}
+
+void resync_call_begin(struct resync *resync, struct resync_call *call)
+{
+    resync_call_send(resync, call);
+    loop_turn(resync->worker->loop, 0); /* on its way while we do something else */
 }
 
 void resync_call_abandon(struct resync *resync, struct resync_call *call)

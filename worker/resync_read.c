@@ -112,26 +112,22 @@ static int note_unanswered(struct resync *resync, const struct fetch_task *task)
     return 0;
 }
 
-/* Makes the calls from `first` on, a few side by side. */
+/* Makes the calls from `first` on, a few side by side: where one is answered, the next begins. */
 static int answer_needs(struct resync *resync, const struct haul *haul, size_t first)
 {
+    size_t begun = first;
     int result = 0;
 
-    for (size_t i = first; i < haul->count; i += LIMIT_FETCHES_PER_SOURCE) {
-        size_t end =
-            i + LIMIT_FETCHES_PER_SOURCE < haul->count ? i + LIMIT_FETCHES_PER_SOURCE : haul->count;
-
-        for (size_t c = i; result == 0 && c < end; c++)
-            resync_call_begin(resync, haul->calls[c]);
-        for (size_t c = i; c < end; c++) {
-            if (result != 0) {
-                resync_call_abandon(resync, haul->calls[c]);
-                continue;
-            }
-            result = resync_call_end(resync, haul->calls[c]);
-            if (result == 0)
-                result = note_unanswered(resync, &haul->calls[c]->task);
+    for (size_t i = first; i < haul->count; i++) {
+        while (result == 0 && begun < haul->count && begun < i + LIMIT_FETCHES_PER_SOURCE)
+            resync_call_begin(resync, haul->calls[begun++]);
+        if (result != 0) {
+            resync_call_abandon(resync, haul->calls[i]);
+            continue;
         }
+        result = resync_call_end(resync, haul->calls[i]);
+        if (result == 0)
+            result = note_unanswered(resync, &haul->calls[i]->task);
     }
     return result;
 }
@@ -198,14 +194,18 @@ static int stage(struct resync *resync, const struct facts *page, const struct h
 
 /* --- the list ------------------------------------------------------------------------------ */
 
-/* One page on its way. */
+/* One page on its way: the one that is taken in, the one after it, and the one after that. */
+#define PAGES 3
 struct page {
     struct resync_call call;
-    const struct resync *resync;
-    char *cursor; /* NULL: no page */
+    struct resync *resync;
+    struct page *after; /* the next one's place */
+    char *cursor;       /* NULL: no page */
     struct shop_listing listing;
     int64_t date; /* of the answer */
 };
+
+static int page_plan(struct resync *resync, struct page *page, const char *cursor);
 
 static enum shop_answer_verdict read_page(struct fetch_task *task, const struct shop_answer *answer,
                                           struct buf *detail)
@@ -219,30 +219,46 @@ static enum shop_answer_verdict read_page(struct fetch_task *task, const struct 
     verdict = shop_read_listing(task->source, &page->resync->walk, page->cursor, answer,
                                 &page->listing, detail);
     page->call.pause_us = page->listing.pause_us;
+    /* The shop works at the page after while this one is taken in, unless it wants a pause. */
+    if (verdict == SHOP_ANSWER_READ && page->listing.next != NULL && page->listing.pause_us == 0 &&
+        page->after->cursor == NULL &&
+        page_plan(page->resync, page->after, page->listing.next) == 0)
+        resync_call_send(page->resync, &page->after->call);
     return verdict;
 }
 
-static int page_begin(struct resync *resync, struct page *page, const char *cursor)
+static int page_plan(struct resync *resync, struct page *page, const char *cursor)
 {
-    memset(page, 0, sizeof(*page));
     if (shop_list_for(resync->source, &resync->walk, cursor, &page->call.task.fetch) != 0)
-        return resync_stop(resync, RESYNC_END_SPOILT,
-                           "the place where the last run stopped is not known to this version");
+        return -1;
     page->resync = resync;
     page->cursor = xstrdup(cursor);
     page->call.task.read = read_page;
     page->call.task.arg = page;
     page->call.task.deadline_us = LIMIT_RESYNC_CALL_S * TIME_SECOND;
     page->call.task.max_answer = LIMIT_RESYNC_PAGE_BYTES;
+    return 0;
+}
+
+static int page_begin(struct resync *resync, struct page *page, const char *cursor)
+{
+    if (page_plan(resync, page, cursor) != 0)
+        return resync_stop(resync, RESYNC_END_SPOILT,
+                           "the place where the last run stopped is not known to this version");
     resync_call_begin(resync, &page->call);
     return 0;
 }
 
-static void page_free(struct page *page)
+/* Leaves its place to another. */
+static void page_end(struct page *page)
 {
+    struct page *after = page->after;
+
     shop_listing_free(&page->listing);
     resync_call_free(&page->call);
     xfree(page->cursor);
+    memset(page, 0, sizeof(*page));
+    page->after = after;
 }
 
 /* A refused page: where the run was left may be no place any more (a key of another account). */
@@ -305,8 +321,8 @@ static int page_check(struct resync *resync, const struct page *page)
     return 0;
 }
 
-/* Takes in one page, after it has asked for the next. */
-static int page_take(struct resync *resync, struct page *page, struct page *next, bool *more)
+/* Takes in one page, once the next has been asked for. */
+static int page_take(struct resync *resync, struct page *page, bool *more)
 {
     struct haul haul = {0};
     const char *cursor = page->listing.next;
@@ -315,8 +331,8 @@ static int page_take(struct resync *resync, struct page *page, struct page *next
     *more = cursor != NULL;
     if (cursor != NULL && page->listing.pause_us > 0)
         result = resync_pause(resync, page->listing.pause_us);
-    if (cursor != NULL && result == 0)
-        result = page_begin(resync, next, cursor);
+    if (cursor != NULL && result == 0 && page->after->cursor == NULL)
+        result = page_begin(resync, page->after, cursor);
     if (result == 0)
         result = follow_needs(resync, &page->listing.facts, &haul);
     if (cursor == NULL)
@@ -329,29 +345,31 @@ static int page_take(struct resync *resync, struct page *page, struct page *next
 
 int resync_read(struct resync *resync)
 {
-    struct page pages[2] = {{.cursor = NULL}, {.cursor = NULL}};
-    size_t turn = 0;
+    struct page pages[PAGES] = {{.cursor = NULL}};
+    struct page *page = &pages[0];
     bool more = true;
-    int result = page_begin(resync, &pages[0], resync->run.cursor);
+    int result;
 
+    for (size_t i = 0; i < PAGES; i++)
+        pages[i].after = &pages[(i + 1) % PAGES];
+    result = page_begin(resync, page, resync->run.cursor);
     while (result == 0 && more) {
-        struct page *page = &pages[turn % 2], *next = &pages[(turn + 1) % 2];
-
         result = resync_call_end(resync, &page->call);
         if (result == 0)
             result = page_check(resync, page);
         if (result == 0)
-            result = page_take(resync, page, next, &more);
+            result = page_take(resync, page, &more);
         resync_call_abandon(resync, &page->call);
-        page_free(page);
-        memset(page, 0, sizeof(*page));
-        turn++;
+        page_end(page);
+        page = page->after;
         if (result == 0 && resync->worker->stopping)
             result = resync_stop(resync, RESYNC_END_STOPPED, "told to stop");
     }
-    for (size_t i = 0; i < 2; i++) {
+    for (size_t i = 0; i < PAGES; i++)
+        pages[i].after = &pages[i]; /* which is taken: no page begins another any more */
+    for (size_t i = 0; i < PAGES; i++) {
         resync_call_abandon(resync, &pages[i].call);
-        page_free(&pages[i]);
+        page_end(&pages[i]);
     }
     return result;
 }
