@@ -20,7 +20,6 @@
 #include "verbs.h"
 
 #define DISK_LEAST (INT64_C(256) << 20) /* bytes that the spool should find free */
-#define DESCRIPTORS_SPARE 256           /* beside the connections: files, database, shops */
 
 static const struct table_column finding_columns[] = {
     {"finding", ""}, {"about", ""}, {"what", ""}, {"remedy", ""}, {NULL, NULL}};
@@ -139,7 +138,7 @@ static void state_dir_note(struct doctor *doctor)
 /* The limit of this very shell: a service manager sets its own. */
 static void descriptors_note(struct doctor *doctor)
 {
-    rlim_t wanted = LIMIT_HTTP_CONNECTIONS + DESCRIPTORS_SPARE;
+    rlim_t wanted = LIMIT_HTTP_CONNECTIONS + LIMIT_HTTP_OVERFLOW + LIMIT_HTTP_SPARE_FILES;
     struct rlimit limit;
 
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0)

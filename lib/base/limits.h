@@ -23,7 +23,7 @@
 #define LIMIT_HTTP_HEADERS 64                /* header lines of a request */
 #define LIMIT_HTTP_CHUNK_LINE 256            /* a chunk's size and extensions */
 #define LIMIT_HTTP_TRAILERS (4 << 10)        /* all trailer lines; read and dropped */
-#define LIMIT_HTTP_CONNECTIONS 12000         /* open connections of one listener */
+#define LIMIT_HTTP_CONNECTIONS 24000         /* open connections of one listener */
 #define LIMIT_HTTP_PIPELINE_BYTES (64 << 10) /* unread input of one connection */
 #define LIMIT_HTTP_REQUEST_MS 30000          /* first byte of a request to its last */
 #define LIMIT_HTTP_IDLE_MS 75000             /* a kept connection between two requests */
@@ -36,6 +36,10 @@
 #define LIMIT_HTTP_ACCEPT_PAUSE_MS 100       /* when there is no descriptor left */
 #define LIMIT_HTTP_LINGER_MS 5000            /* for a client to read the last answer */
 #define LIMIT_HTTP_LINGER_BYTES (16 << 20)   /* read and dropped meanwhile */
+#define LIMIT_HTTP_WEIGHT (2 << 10)          /* bytes that a connection is taken to hold */
+#define LIMIT_HTTP_TRIM_BYTES (8 << 20)      /* a burst of that size: memory is given back */
+#define LIMIT_HTTP_TRIM_MS 1000              /* after it is over */
+#define LIMIT_HTTP_SPARE_FILES 256           /* descriptors that clients leave to others */
 
 /* HTTP client. */
 #define LIMIT_FETCH_CONNECT_MS 5000
@@ -106,7 +110,7 @@
 
 /* Front. */
 #define LIMIT_INGEST_BYTES (256 << 20) /* deliveries that wait for the database, in all */
-#define LIMIT_WAITS 4096               /* checks that wait for news, in all */
+#define LIMIT_WAITS 12000              /* checks that wait for news, in all */
 #define LIMIT_WAITS_PER_USER 2         /* one more ends the oldest */
 #define LIMIT_WAIT_S 30                /* `wait` of a check; more means this */
 #define LIMIT_WAIT_LOOK_MS 500         /* between two looks at a waiting check's answer */

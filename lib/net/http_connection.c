@@ -550,6 +550,7 @@ struct http_connection *connection_new(struct http_server *server, int fd)
     TAILQ_INSERT_TAIL(&server->lists[CONNECTION_DEAD], connection, link);
     server->counts[CONNECTION_DEAD]++;
     connection_become(connection, CONNECTION_IDLE);
+    server_rose(server);
     watch(&connection->reading, &connection->watches_read, true);
     return connection;
 }
@@ -567,4 +568,5 @@ void connection_free(struct http_connection *connection)
     buf_free(&connection->out);
     connection->magic = 0;
     free(connection);
+    server_ebbed(server);
 }

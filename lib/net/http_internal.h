@@ -91,12 +91,14 @@ struct http_server {
     bool reaping;
     int fd; /* -1 once it no longer listens */
     struct event *acceptor, *reaper;
-    struct loop_timer *deadlines, *pause;
+    struct loop_timer *deadlines, *pause, *ebb;
     int64_t deadline_at; /* when `deadlines` will fire; 0: not set */
     int64_t waits[CONNECTION_STATES];
     struct connection_list lists[CONNECTION_STATES];
     size_t counts[CONNECTION_STATES];
     size_t held;  /* bytes of bodies in memory */
+    size_t flood; /* the most that server_weight() was since memory was last given back */
+    bool ebbing;  /* `ebb` is set */
     size_t depth; /* handlers on the stack */
     uint64_t next_id;
     struct buf spare;    /* room for answers, lent to one connection at a time */
@@ -109,6 +111,8 @@ struct http_server {
 void server_expect(struct http_server *server, int64_t deadline); /* a deadline was set */
 void server_reap(struct http_server *server);                     /* a connection died */
 void server_next_id(struct http_server *server, char out[HTTP_ID_TEXT]);
+void server_rose(struct http_server *server);  /* a body or a connection came */
+void server_ebbed(struct http_server *server); /* one went */
 
 /* http_connection.c */
 struct http_connection *connection_new(struct http_server *server, int fd);

@@ -58,16 +58,25 @@ void request_free(struct http_request *request)
     if (request->release != NULL) {
         request->release(request->state);
     }
-    request->connection->server->held -= request->body.len;
+    struct http_server *server = request->connection->server;
+    server->held -= request->body.len;
     buf_free(&request->body);
     request->magic = 0;
     free(request);
+    server_ebbed(server);
 }
 
+/* A body whose length was told gets its room at once, up to what one read can bring, because room
+ * grows by being copied. */
 void request_hold(struct http_request *request, const char *bytes, size_t len)
 {
+    if (request->body.cap == 0 && !request->chunked) {
+        bool one_read = request->left < LIMIT_HTTP_READ_BYTES;
+        buf_reserve(&request->body, one_read ? (size_t)request->left : LIMIT_HTTP_READ_BYTES - 1);
+    }
     buf_append(&request->body, bytes, len);
     request->connection->server->held += len;
+    server_rose(request->connection->server);
 }
 
 static const struct http_request *checked(const struct http_request *request)

@@ -6,10 +6,12 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -173,6 +175,42 @@ void server_reap(struct http_server *server)
     }
 }
 
+/* Roughly what clients make us hold. */
+static size_t server_weight(const struct http_server *server)
+{
+    return server->held + open_connections(server) * LIMIT_HTTP_WEIGHT;
+}
+
+void server_rose(struct http_server *server)
+{
+    size_t weight = server_weight(server);
+    server->flood = weight > server->flood ? weight : server->flood;
+}
+
+void server_ebbed(struct http_server *server)
+{
+    if (!server->ebbing && server->flood >= LIMIT_HTTP_TRIM_BYTES &&
+        server_weight(server) <= server->flood / 2) {
+        server->ebbing = true;
+        loop_timer_set(server->ebb, LIMIT_HTTP_TRIM_MS * INT64_C(1000), true);
+    }
+}
+
+/*
+ * The allocator keeps what lies below anything still in use, and after a burst of bodies something
+ * does: without this a front keeps the memory of its worst moment for good. Once a flood is over,
+ * and not sooner, for pages that are given back must be faulted in again.
+ */
+static void on_ebb(void *arg)
+{
+    struct http_server *server = checked(arg);
+    server->ebbing = false;
+    if (server_weight(server) <= server->flood / 2) {
+        malloc_trim(0);
+        server->flood = server_weight(server);
+    }
+}
+
 /* Sixteen hex digits: a random start, then a step that visits every number before it repeats. */
 void server_next_id(struct http_server *server, char out[HTTP_ID_TEXT])
 {
@@ -299,6 +337,33 @@ done:
     return result;
 }
 
+/*
+ * Who cannot be given a descriptor would wait unanswered, and files and the database would go
+ * short with it: so no more clients are let in than descriptors allow, which the operator is told
+ * where a number was asked for.
+ */
+static void fit_descriptors(struct http_server *server, bool asked)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur == RLIM_INFINITY) {
+        return;
+    }
+    size_t all = (size_t)files.rlim_cur;
+    const size_t others = LIMIT_HTTP_OVERFLOW + LIMIT_HTTP_SPARE_FILES;
+    size_t room = all > 2 * others ? all - others : all / 2;
+    if (room == 0 || room >= server->options.max_connections) {
+        return;
+    }
+    if (asked) {
+        log_warn("http", "connections_limited", LOG_S("listen", server->options.listen),
+                 LOG_I("connections", room), LOG_I("descriptors", all),
+                 LOG_I("descriptors_wanted", server->options.max_connections + others),
+                 LOG_S("why", "raise the hard limit of open files (LimitNOFILE= of a systemd "
+                              "unit, ulimit -Hn)"));
+    }
+    server->options.max_connections = room;
+}
+
 static int64_t or_ms(int64_t us, int64_t ms)
 {
     return us > 0 ? us : ms * 1000;
@@ -336,6 +401,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
         http_server_free(server);
         return NULL;
     }
+    fit_descriptors(server, options->max_connections > 0);
     struct event_base *base = loop_base(loop);
     server->acceptor = event_new(base, server->fd, EV_READ | EV_PERSIST, on_acceptable, server);
     server->reaper = event_new(base, -1, 0, on_reap, server);
@@ -344,6 +410,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     }
     server->deadlines = loop_timer_new(loop, on_deadline, server);
     server->pause = loop_timer_new(loop, on_pause_over, server);
+    server->ebb = loop_timer_new(loop, on_ebb, server);
     accept_when(server, true);
     return server;
 }
@@ -414,6 +481,7 @@ void http_server_free(struct http_server *server)
     }
     loop_timer_free(server->deadlines);
     loop_timer_free(server->pause);
+    loop_timer_free(server->ebb);
     buf_free(&server->spare);
     free(server->host);
     union {

@@ -511,6 +511,91 @@ static void an_idle_connection_is_cheap(void **state)
     serve_end(&served);
 }
 
+/* Descriptors that are not there are not promised: one client more than there is room for is told
+ * so at once, and does not wait unanswered. */
+static void few_descriptors_mean_few_clients(void **state)
+{
+    (void)state;
+    enum { DESCRIPTORS = 64, ROOM = DESCRIPTORS / 2 };
+    static const size_t asked[] = {0, 1000};
+    for (size_t i = 0; i < sizeof(asked) / sizeof(asked[0]); i++) {
+        struct served served;
+        struct buf heard = {0};
+        struct rlimit before, few;
+        int fds[ROOM + 1];
+        assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+        few = before;
+        few.rlim_cur = DESCRIPTORS;
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+        log_set_sink(no_log);
+        serve(&served, (struct http_server_options){.max_connections = asked[i]});
+        log_set_sink(NULL);
+        assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+        for (int at = 0; at < ROOM; at++) {
+            fds[at] = dial(&served);
+        }
+        turn_until(&served, http_server_connections(served.server) == ROOM);
+        fds[ROOM] = dial(&served);
+        hear(&served, fds[ROOM], &heard, "HTTP/1.1 503 ");
+        for (int at = 0; at <= ROOM; at++) {
+            close(fds[at]);
+        }
+        buf_free(&heard);
+        serve_end(&served);
+    }
+}
+
+/* Resident memory as the kernel counts it. */
+static size_t resident(void)
+{
+    unsigned long size, pages;
+    FILE *file = fopen("/proc/self/statm", "r");
+    assert_non_null(file);
+    assert_int_equal(fscanf(file, "%lu %lu", &size, &pages), 2);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Many bodies at once, and something above them that stays: what they took goes back to the system.
+ * A sanitizer's allocator keeps what was freed on purpose. */
+static void a_burst_leaves_no_memory_behind(void **state)
+{
+    (void)state;
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    skip();
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+    skip();
+#endif
+#endif
+    enum { MANY = 300, BODY = 60000 };
+    static int fds[MANY];
+    struct served served;
+    struct buf request = {0};
+    serve(&served, (struct http_server_options){0});
+    buf_printf(&request, "POST /x HTTP/1.1\r\n" HOST "Content-Length: %d\r\n\r\n", BODY);
+    size_t head = request.len;
+    while (request.len < head + BODY) {
+        buf_putc(&request, 'x');
+    }
+    malloc_trim(0); /* what the tests before left */
+    size_t before = resident();
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = dial(&served);
+        say_bytes(&served, fds[i], request.data, request.len - 1);
+    }
+    turn_until(&served, resident() > before + (size_t)MANY * BODY);
+    char *stays = xmalloc(100);
+    for (int i = 0; i < MANY; i++) {
+        say_bytes(&served, fds[i], "x", 1);
+        close(fds[i]);
+    }
+    turn_until(&served, resident() < before + (size_t)MANY * BODY / 10);
+    free(stays);
+    buf_free(&request);
+    serve_end(&served);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -531,6 +616,8 @@ int main(void)
         cmocka_unit_test(draining_from_within_a_handler),
         cmocka_unit_test(freeing_cuts_what_is_left),
         cmocka_unit_test(an_idle_connection_is_cheap),
+        cmocka_unit_test(few_descriptors_mean_few_clients),
+        cmocka_unit_test(a_burst_leaves_no_memory_behind),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
