@@ -18,6 +18,12 @@
 static pthread_once_t fetch_once = PTHREAD_ONCE_INIT;
 static EVP_MD *sha256;
 static EVP_MAC *hmac;
+static pthread_key_t hmac_context; /* each thread's, as long as it lives */
+
+static void free_hmac_context(void *context)
+{
+    EVP_MAC_CTX_free(context);
+}
 
 static void fetch_algorithms(void)
 {
@@ -25,6 +31,8 @@ static void fetch_algorithms(void)
     hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     if (sha256 == NULL || hmac == NULL)
         die("OpenSSL has no SHA-256 or no HMAC");
+    if (pthread_key_create(&hmac_context, free_hmac_context) != 0)
+        die("no room for a thread's HMAC");
 }
 
 static void need_algorithms(void)
@@ -78,25 +86,36 @@ void digest_sha256_parts(const struct span *parts, size_t count, unsigned char o
     sha256_end(context, out);
 }
 
+/* Kept, because a new one looks its digest up by name, under locks, and takes a dozen pieces of
+ * memory. Every use sets it to another key. */
+static EVP_MAC_CTX *thread_hmac(void)
+{
+    char name[] = "SHA256";
+    const OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
+        OSSL_PARAM_construct_end(),
+    };
+    need_algorithms();
+    EVP_MAC_CTX *context = pthread_getspecific(hmac_context);
+    if (context != NULL)
+        return context;
+    context = EVP_MAC_CTX_new(hmac);
+    if (context == NULL || pthread_setspecific(hmac_context, context) != 0)
+        die("out of memory (HMAC)");
+    need(EVP_MAC_CTX_set_params(context, params), "EVP_MAC_CTX_set_params");
+    return context;
+}
+
 /* OpenSSL takes a NULL key for "the key of before", so an empty key still needs an address. */
 void digest_hmac_sha256(const void *key, size_t key_len, const struct span *parts, size_t count,
                         unsigned char out[DIGEST_LEN])
 {
-    char name[] = "SHA256";
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, name, 0),
-        OSSL_PARAM_construct_end(),
-    };
     size_t len = 0;
-    need_algorithms();
-    EVP_MAC_CTX *context = EVP_MAC_CTX_new(hmac);
-    if (context == NULL)
-        die("out of memory (HMAC)");
-    need(EVP_MAC_init(context, key_len > 0 ? key : "", key_len, params), "EVP_MAC_init");
+    EVP_MAC_CTX *context = thread_hmac();
+    need(EVP_MAC_init(context, key_len > 0 ? key : "", key_len, NULL), "EVP_MAC_init");
     for (size_t i = 0; i < count; i++)
         need(EVP_MAC_update(context, parts[i].bytes, parts[i].len), "EVP_MAC_update");
     need(EVP_MAC_final(context, out, &len, DIGEST_LEN) == 1 && len == DIGEST_LEN, "EVP_MAC_final");
-    EVP_MAC_CTX_free(context);
 }
 
 /* RFC 5869, written over HMAC: one block of output is one step. */
