@@ -12,7 +12,8 @@
 
 static void check_text(const char *what, const char *found, const char *expected)
 {
-    if ((found == NULL) != (expected == NULL) || (found && strcmp(found, expected) != 0))
+    bool same = found && expected ? strcmp(found, expected) == 0 : found == expected;
+    if (!same)
         fail_msg("%s: %s, not %s", what, found ? found : "none", expected ? expected : "none");
 }
 
