@@ -95,7 +95,7 @@
 /* Resync. */
 #define LIMIT_RESYNC_LEASE_S 120   /* a run whose process is gone is taken over after this */
 #define LIMIT_RESYNC_OVERLAP_S 600 /* read again before the watermark: shops commit late */
-#define LIMIT_RESYNC_BATCH 128     /* orders judged or applied in one transaction */
+#define LIMIT_RESYNC_BATCH 512     /* orders judged or applied in one transaction */
 #define LIMIT_RESYNC_TRIES 6       /* of one call, before the run is left for later */
 #define LIMIT_RESYNC_PAUSE_S 120   /* that a shop may ask for between two calls */
 #define LIMIT_RESYNC_PAGE_BYTES (32 << 20) /* an answer with a page of orders */
