@@ -1,237 +1,176 @@
 /*
- * The load: one thread, many kept connections, each with one request under way (closed loop). Every
- * request is another one: another user's token, another order, signed when it is sent.
+ * The load: one thread, many kept connections. Every request is another one: another user's token,
+ * another order, signed when it is sent.
  *
- *     load get     PORT CONNECTIONS SECONDS PATH
- *     load check   PORT CONNECTIONS SECONDS TOKENS-FILE          a token a line
- *     load deliver PORT CONNECTIONS SECONDS SOURCE SECRET-FILE BODY-FILE FIRST
+ *     load [OPTION...] get     PORT CONNECTIONS SECONDS PATH
+ *     load [OPTION...] check   PORT CONNECTIONS SECONDS TOKENS-FILE
+ *     load [OPTION...] deliver PORT CONNECTIONS SECONDS SOURCE SECRET-FILE BODY-FILE FIRST
+ *     --rate N                 an open loop of so many a second
+ *     --requests N             ends after so many
  *
- * In BODY-FILE each run of ten '@' becomes the request's number, beginning with FIRST. Prints one
- * line of JSON: requests, errors (anything but 2xx, 304), seconds, and the percentiles of the time
- * from the first byte sent to the last received, in microseconds.
+ * Without --rate the loop is closed: each connection asks again when it was answered, and a latency
+ * counts from the first byte sent. With it the loop is open: requests are due at fixed times, N a
+ * second, whether or not the server keeps up; one that finds no connection free waits for one, and
+ * its latency counts from when it was due. TOKENS-FILE has a token a line; in BODY-FILE each run
+ * of ten '@' becomes the order's number, beginning with FIRST. Prints one line of JSON: requests,
+ * errors (anything but 2xx, 304), seconds, the load's own seconds of processor time, and the
+ * percentiles of the latencies in microseconds.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/tcp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
+#include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
-#include "base/buf.h"
 #include "base/clock.h"
-#include "base/digest.h"
 #include "base/mem.h"
+#include "load_connection.h"
+#include "load_request.h"
 
-#define MARK "@@@@@@@@@@"
-#define MARK_LEN 10
-#define ANSWER_ROOM (64 << 10)
 #define LATENCIES_MOST (16 << 20)
+#define CONNECTIONS_MOST 20000
+#define EVENTS 256
+#define PATIENCE_MS 15000
 
-struct connection {
-    int fd;
-    struct buf out;
-    size_t sent;
-    char answer[ANSWER_ROOM];
-    size_t answered;
-    int64_t began;
-};
-
-/* What is asked; `make` appends the next request. */
 struct load {
-    void (*make)(struct load *load, struct buf *out);
-    const char *path;
-    struct buf text; /* the tokens file, or the body */
-    char **tokens;
-    size_t token_count;
-    struct buf secret;
-    struct buf body;
-    uint64_t number;
-    int port;
-    int64_t until;
+    struct requests *requests;
+    struct connection *connections, **idle; /* idle: a stack, in the open loop */
+    int count, idle_count, open, port, epoll, timer;
+    int64_t began, until;
+    double rate; /* a second; 0: closed */
+    uint64_t begun, most;
     uint32_t *latencies;
-    size_t requests, errors;
+    size_t answered, errors;
 };
 
-static void fail(const char *what)
+static void load_begin(struct load *load, struct connection *connection, int64_t began)
 {
-    fprintf(stderr, "load: %s: %s\n", what, strerror(errno));
-    exit(1);
+    connection_reset(connection);
+    requests_next(load->requests, &connection->out);
+    connection->began = began;
+    load->begun++;
+    connection_send(connection);
 }
 
-static void read_file(const char *path, struct buf *out)
+static void load_close(struct load *load, struct connection *connection)
 {
-    char bytes[4096];
-    FILE *file = fopen(path, "rb");
-    size_t len;
-
-    if (file == NULL)
-        fail(path);
-    while ((len = fread(bytes, 1, sizeof(bytes), file)) > 0)
-        buf_append(out, bytes, len);
-    fclose(file);
+    connection_close(connection);
+    load->open--;
 }
 
-static void make_get(struct load *load, struct buf *out)
+/* When the next request of the open loop is due. */
+static int64_t load_due(const struct load *load)
 {
-    buf_printf(out, "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n\r\n", load->path, load->port);
+    return load->began + (int64_t)((double)load->begun * 1e6 / load->rate);
 }
 
-static void make_check(struct load *load, struct buf *out)
+static bool load_is_over(const struct load *load, int64_t next)
 {
-    const char *token = load->tokens[load->number++ % load->token_count];
-
-    buf_printf(out,
-               "GET /v1/entitlements HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-               "Origin: https://plugin.example.com\r\nAuthorization: Bearer %s\r\n\r\n",
-               load->port, token);
+    return next >= load->until || load->begun >= load->most;
 }
 
-/* Another order each time: the marks in the body become its number, and the whole is signed anew.
- */
-static void make_deliver(struct load *load, struct buf *out)
+/* The open loop: sends what is due by now as far as there are connections, and sets the clock for
+ * what comes next. */
+static void load_send_due(struct load *load)
 {
-    unsigned char mac[DIGEST_LEN];
-    char number[MARK_LEN + 1];
-    struct buf signature = {0};
+    int64_t due;
 
-    buf_reset(&load->body);
-    buf_append(&load->body, load->text.data, load->text.len);
-    snprintf(number, sizeof(number), "%010llu",
-             (unsigned long long)(load->number++ % 10000000000ULL));
-    number[0] = '1';
-    for (char *at = load->body.data; (at = strstr(at, MARK)) != NULL; at += MARK_LEN)
-        memcpy(at, number, MARK_LEN);
-    digest_hmac_sha256(load->secret.data, load->secret.len,
-                       &(struct span){load->body.data, load->body.len}, 1, mac);
-    digest_base64(mac, sizeof(mac), &signature);
-    buf_printf(out,
-               "POST /webhooks/%s HTTP/1.1\r\nHost: 127.0.0.1:%d\r\n"
-               "Content-Type: application/json\r\nX-WC-Webhook-Topic: order.updated\r\n"
-               "X-WC-Webhook-Signature: %s\r\nContent-Length: %zu\r\n\r\n",
-               load->path, load->port, signature.data, load->body.len);
-    buf_append(out, load->body.data, load->body.len);
-    buf_free(&signature);
-}
+    while (load->idle_count > 0 && !load_is_over(load, due = load_due(load))) {
+        if (due > clock_monotonic()) {
+            struct itimerspec next = {
+                .it_value = {.tv_sec = due / TIME_SECOND, .tv_nsec = due % TIME_SECOND * 1000}};
 
-static void connection_open(struct connection *connection, int port)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_port = htons((uint16_t)port),
-                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    int on = 1;
-
-    connection->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connection->fd < 0 ||
-        connect(connection->fd, (struct sockaddr *)&address, sizeof(address)) != 0)
-        fail("connect");
-    setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    if (fcntl(connection->fd, F_SETFL, O_NONBLOCK) != 0)
-        fail("fcntl");
-}
-
-/* Sends what the socket takes. */
-static void connection_write(struct connection *connection)
-{
-    while (connection->sent < connection->out.len) {
-        ssize_t sent = write(connection->fd, connection->out.data + connection->sent,
-                             connection->out.len - connection->sent);
-
-        if (sent < 0 && errno == EAGAIN)
+            if (timerfd_settime(load->timer, TFD_TIMER_ABSTIME, &next, NULL) != 0)
+                die("load: timerfd: %s", strerror(errno));
             return;
-        if (sent < 0)
-            fail("write");
-        connection->sent += (size_t)sent;
-    }
-}
-
-static void connection_begin(struct load *load, struct connection *connection)
-{
-    buf_reset(&connection->out);
-    connection->sent = connection->answered = 0;
-    load->make(load, &connection->out);
-    connection->began = clock_monotonic();
-    connection_write(connection);
-}
-
-/* The length of the whole answer, or 0 while its head is not there. */
-static size_t answer_length(const struct connection *connection, int *status)
-{
-    const char *end = memmem(connection->answer, connection->answered, "\r\n\r\n", 4);
-    const char *length;
-
-    if (end == NULL)
-        return 0;
-    *status = (connection->answer[9] - '0') * 100 + (connection->answer[10] - '0') * 10 +
-              (connection->answer[11] - '0');
-    length = strcasestr(connection->answer, "\r\nContent-Length:");
-    if (length == NULL || length > end)
-        return (size_t)(end - connection->answer) + 4;
-    return (size_t)(end - connection->answer) + 4 + strtoul(length + 17, NULL, 10);
-}
-
-/* Reads; true when the whole answer is there. */
-static bool connection_read(struct load *load, struct connection *connection)
-{
-    int status = 0;
-    size_t whole;
-    ssize_t got = read(connection->fd, connection->answer + connection->answered,
-                       ANSWER_ROOM - 1 - connection->answered);
-
-    if (got < 0 && errno == EAGAIN)
-        return false;
-    if (got <= 0)
-        fail("the server closed a connection");
-    connection->answered += (size_t)got;
-    connection->answer[connection->answered] = '\0';
-    whole = answer_length(connection, &status);
-    if (whole == 0 || connection->answered < whole)
-        return false;
-    if ((status < 200 || status > 299) && status != 304)
-        load->errors++;
-    if (load->requests < LATENCIES_MOST)
-        load->latencies[load->requests] = (uint32_t)(clock_monotonic() - connection->began);
-    load->requests++;
-    return true;
-}
-
-static void run(struct load *load, struct connection *connections, int count)
-{
-    int epoll = epoll_create1(EPOLL_CLOEXEC), open = count;
-    struct epoll_event events[256];
-
-    for (int i = 0; i < count; i++) {
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = &connections[i]};
-
-        connection_open(&connections[i], load->port);
-        if (epoll_ctl(epoll, EPOLL_CTL_ADD, connections[i].fd, &event) != 0)
-            fail("epoll");
-        connection_begin(load, &connections[i]);
-    }
-    while (open > 0) {
-        int ready = epoll_wait(epoll, events, 256, 15000);
-
-        if (ready <= 0)
-            fail("no answer within 15 s");
-        for (int i = 0; i < ready; i++) {
-            struct connection *connection = events[i].data.ptr;
-
-            connection_write(connection);
-            if (!connection_read(load, connection))
-                continue;
-            if (clock_monotonic() < load->until) {
-                connection_begin(load, connection);
-            } else {
-                close(connection->fd);
-                open--;
-            }
         }
+        load_begin(load, load->idle[--load->idle_count], due);
     }
-    close(epoll);
+    while (load->idle_count > 0 && load_is_over(load, load_due(load)))
+        load_close(load, load->idle[--load->idle_count]);
+}
+
+static void load_answer(struct load *load, struct connection *connection)
+{
+    int64_t now = clock_monotonic();
+
+    if ((connection->status < 200 || connection->status > 299) && connection->status != 304)
+        load->errors++;
+    if (load->answered < LATENCIES_MOST)
+        load->latencies[load->answered] = (uint32_t)(now - connection->began);
+    load->answered++;
+    if (load->rate > 0)
+        load->idle[load->idle_count++] = connection;
+    else if (load_is_over(load, now))
+        load_close(load, connection);
+    else
+        load_begin(load, connection, now);
+}
+
+/* All connections are there before the first request is. */
+static void load_open(struct load *load)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.ptr = NULL};
+
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    load->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
+    if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->timer, &event) != 0)
+        die("load: epoll: %s", strerror(errno));
+    for (load->open = 0; load->open < load->count; load->open++) {
+        event.data.ptr = &load->connections[load->open];
+        connection_open(event.data.ptr, load->port);
+        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, load->connections[load->open].fd, &event) != 0)
+            die("load: epoll: %s", strerror(errno));
+    }
+}
+
+static void load_turn(struct load *load)
+{
+    struct epoll_event events[EVENTS];
+    int ready = epoll_wait(load->epoll, events, EVENTS, PATIENCE_MS);
+    uint64_t ticks;
+
+    if (ready <= 0)
+        die("load: no answer within %d s", PATIENCE_MS / 1000);
+    for (int i = 0; i < ready; i++) {
+        struct connection *connection = events[i].data.ptr;
+
+        if (connection == NULL) {
+            if (read(load->timer, &ticks, sizeof(ticks)) < 0 && errno != EAGAIN)
+                die("load: timerfd: %s", strerror(errno));
+            continue;
+        }
+        connection_send(connection);
+        if (connection_receive(connection))
+            load_answer(load, connection);
+    }
+    if (load->rate > 0)
+        load_send_due(load);
+}
+
+static void load_run(struct load *load, double seconds)
+{
+    load_open(load);
+    load->began = clock_monotonic();
+    load->until = load->began + (int64_t)(seconds * 1e6);
+    for (int i = 0; i < load->count; i++) {
+        if (load->rate > 0)
+            load->idle[load->idle_count++] = &load->connections[i];
+        else if (load_is_over(load, load->began))
+            load_close(load, &load->connections[i]);
+        else
+            load_begin(load, &load->connections[i], clock_monotonic());
+    }
+    if (load->rate > 0)
+        load_send_due(load);
+    while (load->open > 0)
+        load_turn(load);
+    close(load->timer);
+    close(load->epoll);
 }
 
 static int compare(const void *a, const void *b)
@@ -241,67 +180,68 @@ static int compare(const void *a, const void *b)
     return left < right ? -1 : left > right;
 }
 
-static void report(struct load *load, double seconds)
+static void load_report(struct load *load)
 {
-    size_t kept = load->requests < LATENCIES_MOST ? load->requests : LATENCIES_MOST;
+    double seconds = (double)(clock_monotonic() - load->began) / 1e6;
+    size_t kept = load->answered < LATENCIES_MOST ? load->answered : LATENCIES_MOST;
+    struct rusage used;
 
+    getrusage(RUSAGE_SELF, &used);
     qsort(load->latencies, kept, sizeof(*load->latencies), compare);
-    printf("{\"requests\": %zu, \"errors\": %zu, \"seconds\": %.3f, \"p50\": %u, \"p99\": %u,"
-           " \"p999\": %u}\n",
-           load->requests, load->errors, seconds, kept ? load->latencies[kept / 2] : 0,
-           kept ? load->latencies[kept * 99 / 100] : 0,
+    printf("{\"requests\": %zu, \"errors\": %zu, \"seconds\": %.3f, \"cpu\": %.3f, \"p50\": %u,"
+           " \"p99\": %u, \"p999\": %u}\n",
+           load->answered, load->errors, seconds,
+           (double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
+               (double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
+           kept ? load->latencies[kept / 2] : 0, kept ? load->latencies[kept * 99 / 100] : 0,
            kept ? load->latencies[kept * 999 / 1000] : 0);
 }
 
-static void take_tokens(struct load *load, const char *path)
+static void load_free(struct load *load)
 {
-    read_file(path, &load->text);
-    for (char *line = strtok(load->text.data, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        load->tokens = xreallocarray(load->tokens, load->token_count + 1, sizeof(*load->tokens));
-        load->tokens[load->token_count++] = line;
-    }
-    if (load->token_count == 0)
-        fail("no tokens");
-    load->make = make_check;
+    requests_free(load->requests);
+    free(load->connections);
+    free(load->idle);
+    free(load->latencies);
 }
 
-static void take_delivery(struct load *load, char **arguments)
+/* The options before the kind; what is left of the arguments in *argv and *argc. */
+static void load_options(struct load *load, int *argc, char ***argv)
 {
-    load->path = arguments[0];
-    read_file(arguments[1], &load->secret);
-    while (load->secret.len > 0 && load->secret.data[load->secret.len - 1] == '\n')
-        load->secret.data[--load->secret.len] = '\0';
-    read_file(arguments[2], &load->text);
-    load->number = strtoull(arguments[3], NULL, 10);
-    load->make = make_deliver;
+    load->most = UINT64_MAX;
+    while (*argc > 2 && strncmp((*argv)[1], "--", 2) == 0) {
+        if (strcmp((*argv)[1], "--rate") == 0)
+            load->rate = atof((*argv)[2]);
+        else if (strcmp((*argv)[1], "--requests") == 0)
+            load->most = strtoull((*argv)[2], NULL, 10);
+        *argv += 2;
+        *argc -= 2;
+    }
 }
 
 int main(int argc, char **argv)
 {
     struct load load = {0};
-    struct connection *connections;
-    int count = argc > 3 ? atoi(argv[3]) : 0, seconds = argc > 4 ? atoi(argv[4]) : 0;
-    int64_t began;
+    double seconds;
 
-    if (argc > 5 && strcmp(argv[1], "get") == 0) {
-        load.path = argv[5];
-        load.make = make_get;
-    } else if (argc > 5 && strcmp(argv[1], "check") == 0) {
-        take_tokens(&load, argv[5]);
-    } else if (argc > 8 && strcmp(argv[1], "deliver") == 0) {
-        take_delivery(&load, argv + 5);
+    load_options(&load, &argc, &argv);
+    if (argc > 5) {
+        load.port = atoi(argv[2]);
+        load.count = atoi(argv[3]);
+        load.requests = requests_new(argv[1], load.port, argv + 5, argc - 5);
     }
-    if (load.make == NULL || count < 1 || count > 4096 || seconds < 1) {
-        fprintf(stderr, "usage: load get|check|deliver PORT CONNECTIONS SECONDS ...\n");
+    seconds = argc > 4 ? atof(argv[4]) : 0;
+    if (load.requests == NULL || load.count < 1 || load.count > CONNECTIONS_MOST || seconds <= 0) {
+        fprintf(stderr, "usage: load [--rate N] [--requests N] get|check|deliver PORT"
+                        " CONNECTIONS SECONDS ...\n");
         return 2;
     }
     signal(SIGPIPE, SIG_IGN);
-    load.port = atoi(argv[2]);
+    load.connections = xcalloc((size_t)load.count, sizeof(*load.connections));
+    load.idle = xcalloc((size_t)load.count, sizeof(struct connection *));
     load.latencies = xcalloc(LATENCIES_MOST, sizeof(*load.latencies));
-    connections = xcalloc((size_t)count, sizeof(*connections));
-    began = clock_monotonic();
-    load.until = began + seconds * TIME_SECOND;
-    run(&load, connections, count);
-    report(&load, (double)(clock_monotonic() - began) / 1e6);
+    load_run(&load, seconds);
+    load_report(&load);
+    load_free(&load);
     return load.errors == 0 ? 0 : 1;
 }
