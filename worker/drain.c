@@ -463,8 +463,11 @@ enum db_result drain_round(struct worker *worker, struct round *round)
 {
     struct inbox_item items[LIMIT_LEASE_BATCH];
     uint32_t avoided[LIMIT_SOURCES];
-    struct inbox_want want = {worker->owner, clock_now(), LIMIT_LEASE_BATCH, avoided,
-                              sources_avoided(worker, avoided)};
+    struct inbox_want want = {.owner = worker->owner,
+                              .now = clock_now(),
+                              .most = LIMIT_LEASE_BATCH,
+                              .without = avoided,
+                              .without_count = sources_avoided(worker, avoided)};
     struct job *jobs;
     size_t count = 0;
     enum db_result result = inbox_lease(worker->db, worker->vault, &want, items, &count);

@@ -83,14 +83,15 @@
 #define LIMIT_ENTITLEMENT_KEY 64
 
 /* Worker. */
-#define LIMIT_LEASE_BATCH 64
+#define LIMIT_LEASE_BATCH 256
 #define LIMIT_FETCHES_PER_SOURCE \
     8 /* deliveries of a batch that may ask one shop; the others wait a moment */
 #define LIMIT_SUSPECT_ATTEMPTS \
     2 /* tried as often without an end: it may have ended the worker, and is leased alone */
 #define LIMIT_LEASE_S 60
-#define LIMIT_DELIVERY_ATTEMPTS 40 /* over a day, with pauses of up to an hour */
-#define LIMIT_TOKEN_STORE_TRIES 12 /* to store tokens whose predecessors are spent */
+#define LIMIT_DELIVERY_ATTEMPTS 40  /* over a day, with pauses of up to an hour */
+#define LIMIT_TOKEN_STORE_TRIES 12  /* to store tokens whose predecessors are spent */
+#define LIMIT_LEASE_BYTES (4 << 20) /* sealed bodies leased together, if they are more than one */
 
 /* Resync. */
 #define LIMIT_RESYNC_LEASE_S 120   /* a run whose process is gone is taken over after this */

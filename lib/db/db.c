@@ -410,13 +410,13 @@ enum db_result db_execute_rows(struct db *db, const char *sql, const struct db_v
     return execute_only(db, sql, statement_execute_rows, values, rows);
 }
 
-enum db_result db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
-                        struct db_rows **rows)
+static enum db_result query_with(struct db *db, const char *sql, executor *run,
+                                 const struct db_value *values, size_t count, struct db_rows **rows)
 {
     struct statement *statement = NULL;
     struct db_rows *got;
     struct fault fault;
-    enum db_result result = execute(db, sql, statement_execute, values, count, &statement);
+    enum db_result result = execute(db, sql, run, values, count, &statement);
     if (result != DB_OK) {
         return result;
     }
@@ -427,6 +427,18 @@ enum db_result db_query(struct db *db, const char *sql, const struct db_value *v
     db->affected = statement_affected(statement);
     *rows = got;
     return DB_OK;
+}
+
+enum db_result db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
+                        struct db_rows **rows)
+{
+    return query_with(db, sql, statement_execute, values, count, rows);
+}
+
+enum db_result db_query_rows(struct db *db, const char *sql, const struct db_value *values,
+                             size_t count, struct db_rows **rows)
+{
+    return query_with(db, sql, statement_execute_rows, values, count, rows);
 }
 
 int64_t db_affected(const struct db *db)

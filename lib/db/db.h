@@ -74,6 +74,11 @@ enum db_result db_execute_rows(struct db *db, const char *sql, const struct db_v
 /* A statement with rows, all fetched; *rows is set only on DB_OK and belongs to the caller. */
 enum db_result db_query(struct db *db, const char *sql, const struct db_value *values, size_t count,
                         struct db_rows **rows) __attribute__((warn_unused_result));
+/* db_execute_rows() with an answer: INSERT ... RETURNING, a row for each of `values`, in their
+ * order. */
+enum db_result db_query_rows(struct db *db, const char *sql, const struct db_value *values,
+                             size_t count, struct db_rows **rows)
+    __attribute__((warn_unused_result));
 int64_t db_affected(const struct db *db);
 int64_t db_insert_id(const struct db *db);
 

@@ -23,8 +23,11 @@ struct inbox_put {
     struct buf sealed;
     bool duplicate; /* out: it was there already */
 };
-/* Multi-row INSERTs in one transaction; a duplicate is counted and made due again, at most once a
- * minute. */
+/*
+ * One transaction of two INSERTs, one of rows and one of bodies, however many: a row and its body
+ * are there together or not at all. A duplicate is counted and made due again, at most once a
+ * minute.
+ */
 extern const struct batch_kind inbox_put_batch;
 
 void inbox_seal(const struct vault *vault, uint32_t source_id, const unsigned char key[DIGEST_LEN],
@@ -37,7 +40,7 @@ struct inbox_item {
     unsigned char key[DIGEST_LEN];
     int64_t received_at;
     uint32_t attempts; /* before this one */
-    char *body;        /* opened; NULL if the envelope does not open */
+    char *body;        /* opened; NULL if it is missing, or the envelope does not open */
     size_t len;
 };
 /* What to lease. */
@@ -47,10 +50,15 @@ struct inbox_want {
     size_t most;
     const uint32_t *without; /* sources whose deliveries are left where they are */
     size_t without_count;
+    const uint32_t *few; /* sources of which no more than `few_most` are wanted */
+    size_t few_count, few_most;
+    bool fresh_only; /* nothing that was tried before without an end */
 };
 /*
- * Leases up to `most` due deliveries for LIMIT_LEASE_S, and commits: only then may anything happen
- * outside. Workers spread their picks. A lease that ran out is taken over.
+ * Leases up to `most` due deliveries for LIMIT_LEASE_S, or fewer whose bodies come to
+ * LIMIT_LEASE_BYTES, and commits: only then may anything happen outside. Every source that has
+ * something due gets its share. Workers spread their picks. A lease that ran out is taken over.
+ * Reads no more rows the more there are.
  */
 enum db_result inbox_lease(struct db *db, const struct vault *vault, const struct inbox_want *want,
                            struct inbox_item *out, size_t *count)
