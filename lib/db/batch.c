@@ -30,6 +30,7 @@ struct queue {
     const struct batch_kind *kind;
     struct task *ring; /* LIMIT_BATCH_QUEUE of them */
     size_t first, count;
+    size_t running;  /* batches of it that are under way */
     uint64_t *order; /* beside the ring: when each was submitted, to find the oldest kind */
 };
 
@@ -68,13 +69,19 @@ struct batch {
     struct results finished;
 };
 
-/* The queue whose head waits longest, or NULL if nothing waits. */
-static struct queue *oldest_queue(struct batch *batch)
+/* Whether one more batch of the kind may be under way. */
+static bool may_run(const struct queue *queue)
+{
+    return queue->kind->parallel == 0 || queue->running < queue->kind->parallel;
+}
+
+/* The queue whose head waits longest, of all or of those that may run; NULL if there is none. */
+static struct queue *oldest_queue(struct batch *batch, bool runnable)
 {
     struct queue *oldest = NULL;
     for (size_t i = 0; i < batch->queue_count; i++) {
         struct queue *queue = &batch->queues[i];
-        if (queue->count > 0 &&
+        if (queue->count > 0 && (!runnable || may_run(queue)) &&
             (!oldest || queue->order[queue->first] < oldest->order[oldest->first])) {
             oldest = queue;
         }
@@ -170,16 +177,14 @@ static void run_tasks(const struct executor *executor, const struct batch_kind *
     }
 }
 
-/* Takes up to `most` tasks of the oldest kind; with the lock held. */
-static const struct batch_kind *take_tasks(struct executor *executor, size_t *count)
+/* Takes up to `most` tasks of a queue; with the lock held. */
+static size_t take_tasks(struct executor *executor, struct queue *queue)
 {
-    struct queue *queue = oldest_queue(executor->batch);
     size_t taken = 0;
     while (queue->count > 0 && taken < queue->kind->most) {
         executor->tasks[taken++] = queue_shift(queue);
     }
-    *count = taken;
-    return queue->kind;
+    return taken;
 }
 
 /* An executor's life: sleep until there is work, run it without the lock, hand it back. */
@@ -190,20 +195,22 @@ static void *executor_run(void *arg)
     (void)mysql_thread_init();
     pthread_mutex_lock(&batch->lock);
     for (;;) {
-        if (!oldest_queue(batch)) {
+        struct queue *queue = oldest_queue(batch, true);
+        if (!queue) {
             if (batch->stopping) {
                 break;
             }
             pthread_cond_wait(&batch->work, &batch->lock);
             continue;
         }
-        size_t count;
-        const struct batch_kind *kind = take_tasks(executor, &count);
+        size_t count = take_tasks(executor, queue);
         batch->running++;
+        queue->running++;
         pthread_mutex_unlock(&batch->lock);
-        run_tasks(executor, kind, count);
+        run_tasks(executor, queue->kind, count);
         pthread_mutex_lock(&batch->lock);
         batch->running--;
+        queue->running--;
         finish_tasks(batch, executor->tasks, count);
         if (batch->running == 0) {
             pthread_cond_signal(&batch->quiet);
@@ -302,7 +309,10 @@ bool batch_submit(struct batch *batch, const struct batch_kind *kind, void *oper
         queue->ring[place] = (struct task){operation, done, DB_GONE};
         queue->order[place] = batch->submitted++;
         queue->count++;
-        pthread_cond_signal(&batch->work);
+        /* At its bound, those who run it look again when they are done: nobody is woken in vain. */
+        if (may_run(queue)) {
+            pthread_cond_signal(&batch->work);
+        }
     }
     pthread_mutex_unlock(&batch->lock);
     if (room) {
@@ -363,13 +373,13 @@ static void drain(struct batch *batch)
     pthread_mutex_lock(&batch->lock);
     batch->stopping = true;
     pthread_cond_broadcast(&batch->work);
-    while (oldest_queue(batch) || batch->running > 0) {
+    while (oldest_queue(batch, false) || batch->running > 0) {
         if (pthread_cond_timedwait(&batch->quiet, &batch->lock, &deadline) != 0) {
             atomic_store(&batch->abandoned, true);
             break;
         }
     }
-    while ((queue = oldest_queue(batch))) {
+    while ((queue = oldest_queue(batch, false))) {
         struct task task = queue_shift(queue);
         finish_tasks(batch, &task, 1);
     }

@@ -24,6 +24,12 @@ struct batch;
 struct batch_kind {
     const char *name;
     size_t most;
+    /*
+     * Batches of this kind that may be under way at a time; 0: as many as there are connections.
+     * With two, one gathers rows while the other waits for its commit, and neither is small: more
+     * would share fewer rows each, and wait for more commits.
+     */
+    size_t parallel;
     enum db_result (*run)(struct db *db, void **operations, size_t count, void *context);
     /*
      * Running it a second time is harmless even if the first one was committed: reads, and inserts

@@ -143,7 +143,7 @@ static enum db_result put_run(struct db *db, void **operations, size_t count, vo
 }
 
 const struct batch_kind inbox_put_batch = {
-    .name = "inbox_put", .most = INBOX_PUT_MOST, .run = put_run, .repeatable = true};
+    .name = "inbox_put", .most = INBOX_PUT_MOST, .parallel = 2, .run = put_run, .repeatable = true};
 
 #define ROW_COLUMNS                                                                             \
     "id, source_id, state, reason, topic, detail, received_at, last_received_at, processed_at," \

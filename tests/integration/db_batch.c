@@ -25,7 +25,8 @@ static struct db_target target;
 struct shared {
     atomic_size_t runs;
     atomic_size_t retries_wanted;
-    atomic_bool hold; /* kinds wait while it is set */
+    atomic_bool hold;                  /* kinds wait while it is set */
+    atomic_size_t inside, most_inside; /* run_pair(), of it at a time */
 };
 
 struct put {
@@ -53,6 +54,23 @@ static enum db_result run_put(struct db *db, void **operations, size_t count, vo
     enum db_result result = db_execute(db, sql.data, values, count);
     buf_free(&sql);
     free(values);
+    return result;
+}
+
+static enum db_result run_pair(struct db *db, void **operations, size_t count, void *context)
+{
+    struct shared *shared = context;
+    size_t now = atomic_fetch_add(&shared->inside, 1) + 1;
+    size_t most = atomic_load(&shared->most_inside);
+    (void)operations;
+    (void)count;
+    while (now > most && !atomic_compare_exchange_weak(&shared->most_inside, &most, now)) {
+    }
+    while (atomic_load(&shared->hold)) {
+        (void)poll(NULL, 0, 1);
+    }
+    enum db_result result = db_execute(db, "DO 1", NULL, 0);
+    atomic_fetch_sub(&shared->inside, 1);
     return result;
 }
 
@@ -109,8 +127,10 @@ static const struct batch_kind fragile_kind = {
     .name = "fragile", .most = 1, .run = run_kill_self, .repeatable = true};
 static const struct batch_kind unsafe_kind = {.name = "unsafe", .most = 1, .run = run_kill_self};
 static const struct batch_kind slow_kind = {.name = "slow", .most = 1, .run = run_slow};
-static const struct batch_kind *const kinds[] = {&put_kind, &careless_kind, &fragile_kind,
-                                                 &unsafe_kind, &slow_kind};
+static const struct batch_kind pair_kind = {
+    .name = "pair", .most = 1, .parallel = 2, .run = run_pair};
+static const struct batch_kind *const kinds[] = {&put_kind,    &careless_kind, &fragile_kind,
+                                                 &unsafe_kind, &slow_kind,     &pair_kind};
 
 static void put_done(void *operation, enum db_result result)
 {
@@ -189,6 +209,41 @@ static void hold_executors(struct batch *batch, struct shared *shared, struct pu
         while (atomic_load(&shared->runs) == before) {
             assert_true(clock_monotonic() < deadline);
         }
+    }
+}
+
+/* Two of a kind that is bounded by two, however many connections there are; the others are left to
+ * the other kinds; and what waited at the end is run. */
+static void a_bounded_kind_leaves_connections_to_others(void **state)
+{
+    enum { PAIRS = 9 };
+    struct shared shared = {0};
+    struct put pairs[PAIRS] = {0}, other = {0};
+    struct batch *batch = start(&shared, 4);
+    int64_t deadline = clock_monotonic() + 20 * TIME_SECOND;
+    (void)state;
+    atomic_store(&shared.hold, true);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_true(batch_submit(batch, &pair_kind, &pairs[i], put_done));
+    }
+    while (atomic_load(&shared.inside) < 2) {
+        assert_true(clock_monotonic() < deadline);
+    }
+    assert_true(batch_submit(batch, &careless_kind, &other, put_done));
+    while (!other.completed) {
+        struct pollfd fd = {.fd = batch_fd(batch), .events = POLLIN};
+        assert_true(clock_monotonic() < deadline);
+        if (poll(&fd, 1, 1000) == 1) {
+            batch_complete(batch);
+        }
+    }
+    assert_int_equal(batch_pending(batch), PAIRS);
+    atomic_store(&shared.hold, false);
+    batch_free(batch);
+    assert_int_equal(atomic_load(&shared.most_inside), 2);
+    for (int i = 0; i < PAIRS; i++) {
+        assert_true(pairs[i].completed);
+        assert_int_equal(pairs[i].result, DB_OK);
     }
 }
 
@@ -344,6 +399,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_operations_share_statements),
+        cmocka_unit_test(a_bounded_kind_leaves_connections_to_others),
         cmocka_unit_test(a_bad_operation_fails_alone),
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(retries_are_run_whole),
