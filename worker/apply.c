@@ -82,23 +82,24 @@ struct apply_work {
     const struct apply_extra *extra; /* or NULL */
 };
 
-/* A delivery that is of another shop, or was answered by one, waits for a person. */
+/* A delivery that is of another shop, or was answered by one, waits for a person. The first of its
+ * news that was refused says why, and so is told last. */
 static void settle_outcomes(const struct apply_work *work)
 {
-    for (size_t i = 0; i < work->outcome_count; i++) {
-        struct inbox_outcome *outcome = &work->outcomes[i];
+    if (work->outcome_count > 0)
+        memcpy(work->outcomes, work->planned, work->outcome_count * sizeof(*work->outcomes));
+    for (size_t n = work->news->count; n-- > 0;) {
+        const struct order_news *news = &work->news->items[n];
 
-        *outcome = work->planned[i];
-        for (size_t n = 0; n < work->news->count; n++) {
-            const struct order_news *news = &work->news->items[n];
+        for (size_t i = 0; news->refusal[0] != '\0' && i < work->outcome_count; i++) {
+            struct inbox_outcome *outcome = &work->outcomes[i];
 
-            if (news->refusal[0] == '\0' || news->delivery_id != outcome->id)
+            if (news->delivery_id != outcome->id)
                 continue;
             outcome->result = INBOX_SET_ASIDE;
             outcome->reason =
                 news->answered ? SET_ASIDE_FETCH_FAILED : SET_ASIDE_SOURCE_MISCONFIGURED;
             snprintf(outcome->detail, sizeof(outcome->detail), "%s", news->refusal);
-            break;
         }
     }
 }

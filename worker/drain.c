@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "apply.h"
-#include "backoff.h"
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "fetch.h"
+#include "job.h"
 #include "store/inbox.h"
 #include "worker.h"
 
@@ -25,14 +25,8 @@
  * calls. */
 #define FETCH_ROUNDS 4
 
-/* One leased delivery on its way. */
-struct job {
-    struct inbox_item item;
-    const struct settings_source *source; /* NULL: not configured */
-    struct facts facts;
-    size_t group; /* which of the batch's it is in; 0: asks for nothing */
-    struct inbox_outcome outcome;
-};
+/* Batches of one round, while the next is leased ahead: the other parts of the work wait for it. */
+#define ROUND_BATCHES 16
 
 /* The calls of a batch, and the job each is for. */
 struct fetches {
@@ -57,61 +51,6 @@ struct drain {
     struct group *groups;
     size_t group_count;
 };
-
-static void job_set_aside(struct job *job, enum set_aside reason, const char *detail)
-{
-    job->outcome.result = INBOX_SET_ASIDE;
-    job->outcome.reason = reason;
-    snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
-}
-
-/* Later, with growing pauses; in the end it is set aside, where it is seen and can be replayed. */
-static void job_retry(struct job *job, const char *detail, int64_t not_before_us)
-{
-    int64_t delay = backoff(job->item.attempts);
-
-    if (job->item.attempts + 1 >= LIMIT_DELIVERY_ATTEMPTS) {
-        job_set_aside(job, SET_ASIDE_RETRIES_EXHAUSTED, detail);
-        return;
-    }
-    if (not_before_us > delay)
-        delay = not_before_us < TIME_HOUR ? not_before_us : TIME_HOUR;
-    job->outcome.result = INBOX_RETRY;
-    job->outcome.due_at = clock_now() + delay;
-    snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
-}
-
-/* Nothing was tried: a little later, and no attempt is counted. */
-static void job_postpone(struct job *job, const char *detail, int64_t delay)
-{
-    job->outcome.result = INBOX_POSTPONE;
-    job->outcome.due_at = clock_now() + delay;
-    snprintf(job->outcome.detail, sizeof(job->outcome.detail), "%s", detail);
-}
-
-/* From bytes to facts, or to the reason why not. */
-static void job_read(const struct worker *worker, struct job *job)
-{
-    const char *name = source_map_name(worker->sources, job->item.source_id);
-
-    job->outcome.id = job->item.id;
-    job->outcome.result = INBOX_DONE;
-    job->source = name == NULL ? NULL : settings_source(worker->settings, name, strlen(name));
-    if (job->item.attempts >= LIMIT_DELIVERY_ATTEMPTS) {
-        job_set_aside(job, SET_ASIDE_RETRIES_EXHAUSTED,
-                      "tried again and again without an end: did it end the worker?");
-    } else if (job->item.body == NULL) {
-        job_retry(job, "the stored body does not open: is its key missing from the keyring?", 0);
-    } else if (job->source == NULL) {
-        job_set_aside(job, SET_ASIDE_SOURCE_MISCONFIGURED,
-                      "its source is not in the configuration any more");
-    } else {
-        shop_read(job->source, job->item.body, job->item.len, job->item.received_at, &job->facts);
-        if (job->facts.set_aside != SET_ASIDE_NONE)
-            job_set_aside(job, job->facts.set_aside,
-                          job->facts.detail == NULL ? "" : job->facts.detail);
-    }
-}
 
 static struct shop_fetch *fetches_add(struct fetches *fetches, struct job *job)
 {
@@ -323,20 +262,6 @@ static enum db_result apply_jobs(struct worker *worker, const struct portion *po
     return result;
 }
 
-/* One line a delivery attempt. */
-static void job_log(const struct worker *worker, const struct job *job)
-{
-    static const char *const results[] = {"done", "set_aside", "retry", "postponed"};
-    const char *source = source_map_name(worker->sources, job->item.source_id);
-
-    log_info(
-        "inbox", results[job->outcome.result], LOG_I("delivery", job->item.id),
-        LOG_S("source", source == NULL ? "" : source), LOG_I("attempt", job->item.attempts + 1),
-        LOG_S("reason",
-              job->outcome.result == INBOX_SET_ASIDE ? set_aside_name(job->outcome.reason) : ""),
-        LOG_S("detail", job->outcome.detail));
-}
-
 /* Applies the jobs of a group, with the answers they waited for. */
 static enum db_result apply_group(const struct drain *drain, size_t number)
 {
@@ -423,22 +348,52 @@ static enum db_result drain_groups(const struct drain *drain)
     return result;
 }
 
-static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t count)
+/* Notes which shops had to be asked about most of their deliveries: of those no more are leased
+ * than may be asked for in one go, lest the others be leased and put off again and again. */
+static void note_crowds(const struct drain *drain)
+{
+    for (size_t i = 1; i < drain->group_count; i++) {
+        const struct settings_source *source = &drain->worker->settings->sources[i - 1];
+        size_t jobs = 0, asking = 0;
+
+        for (size_t j = 0; j < drain->job_count; j++) {
+            jobs += drain->jobs[j].source == source;
+            asking += drain->jobs[j].group == i;
+        }
+        if (jobs > 0)
+            drain->worker->api[i - 1].crowded =
+                asking >= LIMIT_FETCHES_PER_SOURCE && 2 * asking > jobs;
+    }
+}
+
+static bool asks_for_something(const struct drain *drain)
+{
+    for (size_t i = 1; i < drain->group_count; i++) {
+        if (drain->groups[i].rounds[0].count > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Merges the jobs, and leases the next ahead meanwhile where that is wanted; not if these have to
+ * wait for shops: what is leased must not wait with them. */
+static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, bool wants_ahead,
+                                 struct ahead *ahead)
 {
     size_t group_count = worker->settings->source_count + 1;
-    struct drain drain = {worker, jobs, count, xcalloc(group_count, sizeof(struct group)),
-                          group_count};
-    enum db_result result;
+    struct drain drain = {worker, jobs->items, jobs->count,
+                          xcalloc(group_count, sizeof(struct group)), group_count};
+    enum db_result result = plan_fetches(&drain);
 
-    for (size_t i = 0; i < count; i++)
-        job_read(worker, &jobs[i]);
-    result = plan_fetches(&drain);
+    note_crowds(&drain);
+    if (result == DB_OK && wants_ahead && jobs->full && !asks_for_something(&drain))
+        ahead_begin(ahead, worker);
     if (result == DB_OK)
         result = apply_group(&drain, 0);
     if (result == DB_OK)
         result = drain_groups(&drain);
-    for (size_t i = 0; result == DB_OK && i < count; i++)
-        job_log(worker, &jobs[i]);
+    for (size_t i = 0; result == DB_OK && i < jobs->count; i++)
+        job_log(worker, &jobs->items[i]);
     for (size_t i = 0; i < group_count; i++) {
         for (size_t r = 0; r < FETCH_ROUNDS; r++)
             fetches_free(&drain.groups[i].rounds[r]);
@@ -447,44 +402,34 @@ static enum db_result drain_jobs(struct worker *worker, struct job *jobs, size_t
     return result;
 }
 
-/* Inside a wait, the shops that are waited for or slow: what they lack would make it wait again. */
-static size_t sources_avoided(const struct worker *worker, uint32_t out[LIMIT_SOURCES])
+/* Whether one more batch may be leased ahead in this round. Not inside a wait: that lasts as long
+ * as it must, and no lease may. */
+static bool may_lease_ahead(const struct worker *worker, size_t batches)
 {
-    size_t count = 0;
-
-    for (size_t i = 0; worker->waits > 0 && i < worker->settings->source_count; i++) {
-        if (worker->api[i].under_way > 0 || worker->api[i].slow)
-            out[count++] = source_map_id(worker->sources, worker->settings->sources[i].name);
-    }
-    return count;
+    return worker->waits == 0 && batches < ROUND_BATCHES && !worker->stopping && !worker->reload;
 }
 
+/* When it returns it holds no lease, unless it failed: then inbox_release() gives back what is
+ * left. */
 enum db_result drain_round(struct worker *worker, struct round *round)
 {
-    struct inbox_item items[LIMIT_LEASE_BATCH];
-    uint32_t avoided[LIMIT_SOURCES];
-    struct inbox_want want = {.owner = worker->owner,
-                              .now = clock_now(),
-                              .most = LIMIT_LEASE_BATCH,
-                              .without = avoided,
-                              .without_count = sources_avoided(worker, avoided)};
-    struct job *jobs;
-    size_t count = 0;
-    enum db_result result = inbox_lease(worker->db, worker->vault, &want, items, &count);
+    struct jobs jobs = {0};
+    enum db_result result = jobs_lease(worker, &jobs);
 
-    if (result != DB_OK || count == 0)
-        return result;
-    jobs = xcalloc(count, sizeof(*jobs));
-    for (size_t i = 0; i < count; i++)
-        jobs[i].item = items[i];
-    result = drain_jobs(worker, jobs, count);
-    for (size_t i = 0; i < count; i++) {
-        facts_free(&jobs[i].facts);
-        inbox_item_free(&jobs[i].item);
+    for (size_t batches = 1; result == DB_OK && jobs.count > 0; batches++) {
+        struct ahead ahead = {.begun = false};
+        enum db_result taken;
+
+        result = drain_jobs(worker, &jobs, may_lease_ahead(worker, batches), &ahead);
+        round->done += jobs.count;
+        round->more = true;
+        jobs_free(&jobs);
+        if (worker->waits == 0)
+            loop_turn(worker->loop, 0);
+        taken = ahead_take(&ahead, &jobs);
+        result = result == DB_OK ? taken : result;
     }
-    free(jobs);
-    round->done += count;
-    round->more = true;
+    jobs_free(&jobs);
     return result;
 }
 

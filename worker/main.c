@@ -347,6 +347,7 @@ static void worker_free(struct worker *worker)
     loop_free(worker->loop);
     catalogue_free(worker->catalogue);
     source_map_free(worker->sources);
+    db_free(worker->ahead_db);
     db_free(worker->db);
     vault_free(worker->vault);
     settings_unref(worker->settings);
@@ -368,6 +369,7 @@ static int with_worker(const struct options *options, const struct resync_option
     db_library_begin();
     name_owner(worker.owner);
     worker.db = connect_new(worker.settings);
+    worker.ahead_db = connect_new(worker.settings);
     worker.loop = loop_new();
     worker.client = http_client_new(worker.loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
     code = run(&worker, options_flag(options, "--once"), resync);

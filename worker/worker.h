@@ -1,5 +1,6 @@
 /*
- * What the worker's parts share. One thread: the loop turns only while something is waited for.
+ * What the worker's parts share. One thread, but for the leasing of the next deliveries (job.h):
+ * the loop turns only while something is waited for.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -21,6 +22,7 @@ struct worker {
     struct settings *settings;
     struct vault *vault;
     struct db *db;
+    struct db *ahead_db; /* the thread's that leases ahead, and nobody else's */
     struct source_map *sources;
     struct catalogue *catalogue; /* the version in force when it was last looked at */
     struct loop *loop;
@@ -31,6 +33,7 @@ struct worker {
         unsigned failures;  /* calls without an answer, in a row */
         unsigned under_way; /* calls */
         bool slow;          /* so was the last call that ended */
+        bool crowded;       /* most deliveries of its last batch asked for something */
     } api[LIMIT_SOURCES];   /* of each source */
     struct {
         int64_t until;       /* no token is to be refreshed before (monotonic) */
