@@ -230,7 +230,7 @@ static void reload(struct worker *worker)
 static enum db_result run_round(struct worker *worker, struct round *round)
 {
     static enum db_result (*const parts[])(struct worker *, struct round *) = {
-        drain_round, reread_round, redo_round, token_round, profile_round};
+        drain_round, reread_round, redo_round, token_round, profile_round, housekeeping_round};
     enum db_result result = DB_OK;
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && result == DB_OK; i++) {

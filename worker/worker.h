@@ -40,6 +40,7 @@ struct worker {
         unsigned failures;   /* refreshes that failed for all of its tokens, in a row */
         bool proven;         /* its client secret was accepted since */
     } miro[LIMIT_MIRO_APPS]; /* of each app */
+    int64_t housekeeping_at; /* when the next is due (monotonic) */
     unsigned waits;          /* that drain_round() was called from, one within the other */
     bool stopping;           /* SIGTERM: finish what is leased, lease no more */
     bool reload;             /* SIGHUP */
@@ -61,6 +62,9 @@ enum db_result redo_round(struct worker *worker, struct round *round)
 enum db_result token_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
 enum db_result profile_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+/* Deletes what is of no use any more, some at a time, once a minute. */
+enum db_result housekeeping_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
 
 /* What became of Miro's users in one resync. `line` (or NULL) gets a sentence for each change; none

@@ -54,10 +54,14 @@
 /* Database. */
 #define LIMIT_DB_CONNECT_S 5
 #define LIMIT_DB_IO_S 10
-#define LIMIT_DB_STATEMENTS 256 /* prepared statements kept by a connection */
-#define LIMIT_DB_TRIES 10       /* of a transaction that deadlocks */
-#define LIMIT_BATCH_QUEUE 4096  /* operations waiting for one kind of batch */
-#define LIMIT_BATCH_DRAIN_S 10  /* what is queued at shutdown may take */
+#define LIMIT_DB_STATEMENT_SLACK_S                                                           \
+    5                            /* after the client gave up on a statement, the server does \
+                                  */
+#define LIMIT_DB_IDLE_WRITE_S 10 /* between two statements of a transaction that wrote */
+#define LIMIT_DB_STATEMENTS 256  /* prepared statements kept by a connection */
+#define LIMIT_DB_TRIES 10        /* of a transaction that deadlocks */
+#define LIMIT_BATCH_QUEUE 4096   /* operations waiting for one kind of batch */
+#define LIMIT_BATCH_DRAIN_S 10   /* what is queued at shutdown may take */
 #define LIMIT_DB_PACKET (64ul << 20)
 #define LIMIT_MIGRATE_STATEMENT_S 3600 /* one statement of a migration */
 #define LIMIT_MIGRATE_LEASE_S 15       /* after a crash another host waits this long */
@@ -114,7 +118,13 @@
 #define LIMIT_WAITS 12000              /* checks that wait for news, in all */
 #define LIMIT_WAITS_PER_USER 2         /* one more ends the oldest */
 #define LIMIT_WAIT_S 30                /* `wait` of a check; more means this */
-#define LIMIT_WAIT_LOOK_MS 500         /* between two looks at a waiting check's answer */
+#define LIMIT_WAIT_LOOK_MS                                                 \
+    500 /* between two looks at a waiting check's answer, without the feed \
+         */
+#define LIMIT_WAIT_LOOKS_PER_S 4000 /* of all of them together: then each looks less often */
+#define LIMIT_WAIT_WAKES_PER_S                                         \
+    20000 /* woken by the feed: a change for all comes to them in turn \
+           */
 #define LIMIT_WAIT_LEAST_MS \
     2000                        /* a wait that a newer one of its user pushes out lasts this long */
 #define LIMIT_OAUTH_STATE_S 600 /* from /oauth/start to the callback; Miro's codes live as long */
@@ -140,5 +150,41 @@
 #define LIMIT_MIRO_TOKEN 1900        /* bytes of a token: sealed, it fits its column */
 #define LIMIT_MIRO_SCOPE 512
 #define LIMIT_MIRO_EXPIRY_S 3155760000 /* a century; no token that lives longer is told apart */
+
+/* The change feed. */
+#define LIMIT_FEED_COMMIT_S                                              \
+    30 /* from a writer's feed row to its COMMIT: a later one rolls back \
+        */
+/* The same to the commit's end: the server drops a writer that says nothing for
+ * LIMIT_DB_IDLE_WRITE_S, and a COMMIT takes no longer than any other statement may. A row that was
+ * not seen for as long will never be. */
+#define LIMIT_FEED_WRITER_S 60
+/* Rows older than this have no unseen row below them: LIMIT_FEED_WRITER_S, the statement that wrote
+ * them, and the 30 s by which clocks may differ. */
+#define LIMIT_FEED_SETTLED_S 120
+#define LIMIT_FEED_FRESH_MS 250    /* a kept answer may be as old */
+#define LIMIT_FEED_PAUSE_MS 25     /* between two readings while somebody asks or waits */
+#define LIMIT_CHECKS_STRICT 50     /* in a tenth of a second: then answers may be FRESH_MS old */
+#define LIMIT_FEED_IDLE_MS 1000    /* the same while nobody does */
+#define LIMIT_FEED_LINGER_MS 10000 /* after the last check somebody still asks */
+#define LIMIT_FEED_SILENCE_MS                                                                      \
+    1000                            /* a reading that takes longer: those who wait look themselves \
+                                     */
+#define LIMIT_FEED_GAPS 512         /* ranges of ids that were not seen yet */
+#define LIMIT_FEED_ROWS 16384       /* of one reading */
+#define LIMIT_FEED_BEGIN_ROWS 65536 /* of the reading that begins: of LIMIT_FEED_SETTLED_S */
+#define LIMIT_FEED_PLACE 512        /* bytes of what names a server */
+#define LIMIT_FEED_KEEP_S 3600      /* rows that are older are deleted */
+#define LIMIT_FEED_PURGE_ROWS 5000  /* by one statement */
+
+/* The answer cache. */
+#define LIMIT_ANSWERS 16384            /* answers kept */
+#define LIMIT_ANSWERS_BYTES (16 << 20) /* of them together */
+#define LIMIT_ANSWER_BYTES (64 << 10)  /* a larger one is not kept */
+#define LIMIT_TOUCHES 4096             /* changes remembered for answers that are being read */
+#define LIMIT_CHECK_PATIENCE_MS                                                                   \
+    2000                              /* a database that hangs is away, where a kept answer helps \
+                                       */
+#define LIMIT_TOKENS_REMEMBERED 16384 /* idTokens that were verified */
 
 #endif

@@ -9,6 +9,7 @@
 
 #include <mysql.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -23,6 +24,7 @@ struct db {
     MYSQL *connection;             /* NULL: not connected */
     struct statements *statements; /* of this connection */
     bool in_transaction;
+    int64_t commit_by; /* monotonic: of the transaction under way, or TIME_NONE */
     /*
      * DB_OK, or what ended the transaction on the server's side while the caller still believes in
      * it: until the rollback nothing more is run, lest it commit by itself.
@@ -249,6 +251,19 @@ static void copy_fault(MYSQL *my, struct fault *fault)
     fault_set(fault, mysql_errno(my), mysql_sqlstate(my), mysql_error(my));
 }
 
+/*
+ * What bounds the life of a transaction that wrote, whatever becomes of its client: the server ends
+ * a statement that the client has given up on, and a client that falls silent within a transaction.
+ */
+static int set_deadlines(const struct db *db, MYSQL *my)
+{
+    char text[160];
+    int len = snprintf(text, sizeof(text),
+                       "SET SESSION max_statement_time = %u, idle_write_transaction_timeout = %d",
+                       db->patience + LIMIT_DB_STATEMENT_SLACK_S, LIMIT_DB_IDLE_WRITE_S);
+    return mysql_real_query(my, text, (unsigned long)len);
+}
+
 /* 0 with a connection whose session is set up, or -1 with *fault and no connection. */
 static int open_connection(const struct db *db, const char *host, MYSQL **out, struct fault *fault)
 {
@@ -270,6 +285,9 @@ static int open_connection(const struct db *db, const char *host, MYSQL **out, s
         if (mysql_query(my, session[i]) != 0) {
             goto fail;
         }
+    }
+    if (set_deadlines(db, my) != 0) {
+        goto fail;
     }
     *out = my;
     return 0;
@@ -483,8 +501,26 @@ enum db_result db_begin(struct db *db)
     enum db_result result = db_run_text(db, begin, sizeof(begin) - 1);
     if (result == DB_OK) {
         db->in_transaction = true;
+        db->commit_by = TIME_NONE;
     }
     return result;
+}
+
+void db_commit_within(struct db *db, int seconds)
+{
+    if (db->in_transaction && db->commit_by == TIME_NONE) {
+        db->commit_by = clock_monotonic() + seconds * TIME_SECOND;
+    }
+}
+
+/* Whether the transaction may still be committed; the log says if not. */
+static bool is_in_time(const struct db *db)
+{
+    bool late = db->commit_by != TIME_NONE && clock_monotonic() > db->commit_by;
+    if (late) {
+        log_warn("db", "commit_too_late");
+    }
+    return !late;
 }
 
 /* Ends the transaction in every case. With DB_GONE it may have been committed or not. */
@@ -495,6 +531,9 @@ enum db_result db_commit(struct db *db)
         die("db: COMMIT outside a transaction");
     }
     enum db_result result = db->broken;
+    if (result == DB_OK && !is_in_time(db)) {
+        result = DB_RETRY;
+    }
     if (result == DB_OK) {
         result = send_text(db, commit, sizeof(commit) - 1);
     }

@@ -94,6 +94,9 @@ const char *db_bytes(const struct db_rows *rows, unsigned column, size_t *len);
 enum db_result db_begin(struct db *db) __attribute__((warn_unused_result));
 enum db_result db_commit(struct db *db) __attribute__((warn_unused_result));
 void db_rollback(struct db *db);
+/* The transaction under way is rolled back with DB_RETRY if its COMMIT comes later than this; the
+ * first call counts. For writers whose rows others look for only as long. */
+void db_commit_within(struct db *db, int seconds);
 /*
  * Runs `body` between BEGIN and COMMIT, again from the start while it gives DB_RETRY (full jitter,
  * at most LIMIT_DB_TRIES); any other result rolls back and is returned. A body may run more than

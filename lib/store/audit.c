@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/limits.h"
 #include "base/mem.h"
 
 #define AUDIT_COLUMNS 12
@@ -66,6 +67,12 @@ void feed_add(struct feed *feed, const unsigned char subject[DIGEST_LEN])
     memcpy(feed->subjects[feed->count++], subject, DIGEST_LEN);
 }
 
+/*
+ * A row's time is the server's when it is written, or the caller's if that is later: who begins to
+ * read the feed takes an old row to mean that nothing below it is still on its way, which a clock
+ * that is behind must not feign. What is not committed within LIMIT_FEED_COMMIT_S is rolled back,
+ * because readers do not look for its id much longer.
+ */
 enum db_result feed_write(struct db *db, const struct feed *feed, int64_t now)
 {
     struct values values = {0};
@@ -75,7 +82,9 @@ enum db_result feed_write(struct db *db, const struct feed *feed, int64_t now)
         values_add_bytes(&values, feed->subjects[i], DIGEST_LEN);
         values_add_int(&values, now);
     }
-    result = rows_write(db, "INSERT INTO change_feed (subject, changed_at) VALUES", "(?,?)", "",
+    db_commit_within(db, LIMIT_FEED_COMMIT_S);
+    result = rows_write(db, "INSERT INTO change_feed (subject, changed_at) VALUES",
+                        "(?, GREATEST(?, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)))", "",
                         &values, 2);
     values_free(&values);
     return result;

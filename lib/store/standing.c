@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/feed.h"
 #include "store/rows.h"
 
 #define STANDING_MOST 64 /* users of one statement */
@@ -16,25 +17,34 @@ void standing_free(struct standing *standing)
     standing->holding_count = 0;
 }
 
+void standing_read_free(struct standing_read *read)
+{
+    standing_free(&read->standing);
+    xfree(read->subjects);
+    read->subject_count = 0;
+}
+
 /*
  * One statement for all users, and so one consistent view: what their linked addresses hold, what
  * they hold by their own id, what operators gave them, and their tokens. Every arm gives (kind,
- * user, key, state, quantity, ends, grace); the second finds its user by the digest of the id.
+ * user, key, state, quantity, ends, grace, address); the second finds its user by the digest of the
+ * id. A row before them says where the statement ran.
  */
-#define ARM_LINKS                                                                               \
-    "SELECT 1, l.user_id, c.entitlement_key, CAST(c.state AS UNSIGNED), c.quantity, c.ends_at," \
-    " c.grace_until FROM link l LEFT JOIN contribution c ON c.subject = l.address_index"        \
-    " WHERE l.user_id IN ("
+#define ARM_LINKS                                                                                \
+    "SELECT 5, NULL, NULL, 0, 0, NULL, NULL, " FEED_PLACE " UNION ALL"                           \
+    " SELECT 1, l.user_id, c.entitlement_key, CAST(c.state AS UNSIGNED), c.quantity, c.ends_at," \
+    " c.grace_until, l.address_index FROM link l"                                                \
+    " LEFT JOIN contribution c ON c.subject = l.address_index WHERE l.user_id IN ("
 #define ARM_OWN                                                                                  \
     ") UNION ALL SELECT 2, c.subject, c.entitlement_key, CAST(c.state AS UNSIGNED), c.quantity," \
-    " c.ends_at, c.grace_until FROM contribution c WHERE c.subject IN ("
-#define ARM_GRANTS                                                                       \
-    ") UNION ALL SELECT 3, g.user_id, g.entitlement_key, 1, g.quantity, g.ends_at, NULL" \
+    " c.ends_at, c.grace_until, NULL FROM contribution c WHERE c.subject IN ("
+#define ARM_GRANTS                                                                             \
+    ") UNION ALL SELECT 3, g.user_id, g.entitlement_key, 1, g.quantity, g.ends_at, NULL, NULL" \
     " FROM manual_grant g WHERE g.revoked_at IS NULL AND g.user_id IN ("
-#define ARM_TOKENS                                                                           \
-    ") UNION ALL SELECT 4, t.user_id, NULL, CAST(t.state AS UNSIGNED), COUNT(*), NULL, NULL" \
-    " FROM miro_token t WHERE t.user_id IN ("
-enum arm { ARM_KIND_LINK = 1, ARM_KIND_OWN, ARM_KIND_GRANT, ARM_KIND_TOKEN };
+#define ARM_TOKENS                                                                            \
+    ") UNION ALL SELECT 4, t.user_id, NULL, CAST(t.state AS UNSIGNED), COUNT(*), NULL, NULL," \
+    " NULL FROM miro_token t WHERE t.user_id IN ("
+enum arm { ARM_KIND_LINK = 1, ARM_KIND_OWN, ARM_KIND_GRANT, ARM_KIND_TOKEN, ARM_KIND_PLACE };
 
 /* The statement's text for a padded number of users. */
 static void standing_sql(struct buf *sql, size_t users)
@@ -49,7 +59,7 @@ static void standing_sql(struct buf *sql, size_t users)
 }
 
 struct standing_batch_work {
-    struct standing **standings;
+    struct standing_read **reads;
     unsigned char (*subjects)[DIGEST_LEN];
     size_t count;
 };
@@ -70,11 +80,28 @@ static void add_holding(struct standing *standing, const struct db_rows *rows)
     holding->grace_until = db_time_of(rows, 6);
 }
 
-/* What one row says of one user. */
-static void standing_take(struct standing *standing, enum arm arm, const struct db_rows *rows)
+/* Whose change changes the answer: the user, and every linked address, each once. */
+static void add_subject(struct standing_read *read, const void *subject)
 {
-    if (arm == ARM_KIND_LINK)
+    for (size_t i = 0; i < read->subject_count; i++) {
+        if (memcmp(read->subjects[i], subject, DIGEST_LEN) == 0)
+            return;
+    }
+    read->subjects =
+        xreallocarray(read->subjects, read->subject_count + 1, sizeof(*read->subjects));
+    memcpy(read->subjects[read->subject_count++], subject, DIGEST_LEN);
+}
+
+/* What one row says of one user. */
+static void standing_take(struct standing_read *read, enum arm arm, const struct db_rows *rows)
+{
+    struct standing *standing = &read->standing;
+    size_t len;
+
+    if (arm == ARM_KIND_LINK) {
         standing->has_address = true;
+        add_subject(read, db_bytes(rows, 7, &len));
+    }
     if (arm == ARM_KIND_TOKEN) {
         if (db_int(rows, 3) == 1)
             standing->valid_tokens += (size_t)db_int(rows, 4);
@@ -93,20 +120,26 @@ static void standing_row(struct standing_batch_work *work, const struct db_rows 
     const char *owner = db_bytes(rows, 1, &len);
 
     for (size_t i = 0; i < work->count; i++) {
-        struct standing *standing = work->standings[i];
+        struct standing_read *read = work->reads[i];
         bool mine = arm == ARM_KIND_OWN
                         ? len == DIGEST_LEN && memcmp(owner, work->subjects[i], DIGEST_LEN) == 0
-                        : strcmp(owner, standing->user) == 0;
+                        : arm != ARM_KIND_PLACE && strcmp(owner, read->standing.user) == 0;
 
-        if (mine)
-            standing_take(standing, arm, rows);
+        if (arm == ARM_KIND_PLACE)
+            row_copy(rows, 7, read->place, sizeof(read->place));
+        else if (mine)
+            standing_take(read, arm, rows);
     }
 }
 
 /* Everything but who is asked for is forgotten: a batch may run again. */
-static void standing_reset(struct standing *standing)
+static void standing_reset(struct standing_read *read, const unsigned char own[DIGEST_LEN])
 {
-    standing_free(standing);
+    struct standing *standing = &read->standing;
+
+    standing_read_free(read);
+    add_subject(read, own);
+    read->place[0] = '\0';
     standing->has_address = false;
     standing->valid_tokens = standing->refused_tokens = 0;
 }
@@ -126,7 +159,7 @@ static enum db_result standing_query(struct db *db, struct standing_batch_work *
             if (arm == ARM_KIND_OWN)
                 values_add_bytes(&values, work->subjects[at], DIGEST_LEN);
             else
-                values_add_text(&values, work->standings[at]->user);
+                values_add_text(&values, work->reads[at]->standing.user);
         }
     }
     standing_sql(&sql, padded);
@@ -142,15 +175,15 @@ static enum db_result standing_query(struct db *db, struct standing_batch_work *
 
 static enum db_result standing_run(struct db *db, void **operations, size_t count, void *context)
 {
-    struct standing *standings[STANDING_MOST];
+    struct standing_read *reads[STANDING_MOST];
     unsigned char subjects[STANDING_MOST][DIGEST_LEN];
-    struct standing_batch_work work = {standings, subjects, count};
+    struct standing_batch_work work = {reads, subjects, count};
 
     (void)context;
     for (size_t i = 0; i < count; i++) {
-        standings[i] = &((struct standing_read *)operations[i])->standing;
-        standing_reset(standings[i]);
-        subject_of_user(standings[i]->user, subjects[i]);
+        reads[i] = operations[i];
+        subject_of_user(reads[i]->standing.user, subjects[i]);
+        standing_reset(reads[i], subjects[i]);
     }
     return standing_query(db, &work);
 }
@@ -164,9 +197,10 @@ enum db_result standing_load(struct db *db, struct standing *standing)
     void *operation = &read;
     enum db_result result = standing_run(db, &operation, 1, NULL);
 
-    if (result == DB_OK)
+    if (result == DB_OK) {
         *standing = read.standing;
-    else
-        standing_free(&read.standing);
+        read.standing = (struct standing){0};
+    }
+    standing_read_free(&read);
     return result;
 }

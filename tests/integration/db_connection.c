@@ -542,6 +542,41 @@ static void silent_servers_are_given_up(void **state)
     assert_int_equal(number(db, "SELECT 7"), 7);
 }
 
+/* The server ends what its client has given up on, and whoever falls silent in a transaction. */
+static void writers_do_not_live_for_ever(void **state)
+{
+    struct db *db = *state;
+    assert_int_equal(number(db, "SELECT CAST(@@max_statement_time AS SIGNED)"),
+                     LIMIT_DB_IO_S + LIMIT_DB_STATEMENT_SLACK_S);
+    assert_int_equal(number(db, "SELECT @@idle_write_transaction_timeout"), LIMIT_DB_IDLE_WRITE_S);
+    db_set_patience(db, 100);
+    assert_int_equal(number(db, "SELECT CAST(@@max_statement_time AS SIGNED)"),
+                     100 + LIMIT_DB_STATEMENT_SLACK_S);
+}
+
+static void late_commits_are_rolled_back(void **state)
+{
+    struct db *db = *state;
+    assert_int_equal(db_execute(db, "CREATE TABLE late (n INT PRIMARY KEY) ENGINE=InnoDB", NULL, 0),
+                     DB_OK);
+    db_commit_within(db, -1); /* outside a transaction it means nothing */
+    assert_int_equal(db_begin(db), DB_OK);
+    assert_int_equal(db_execute(db, "INSERT INTO late VALUES (1)", NULL, 0), DB_OK);
+    db_commit_within(db, 60);
+    db_commit_within(db, -1); /* the first counts */
+    assert_int_equal(db_commit(db), DB_OK);
+    assert_int_equal(db_begin(db), DB_OK);
+    assert_int_equal(db_execute(db, "INSERT INTO late VALUES (2)", NULL, 0), DB_OK);
+    db_commit_within(db, -1);
+    assert_int_equal(db_commit(db), DB_RETRY);
+    assert_int_equal(number(db, "SELECT MAX(n) FROM late"), 1);
+    assert_int_equal(db_begin(db), DB_OK); /* and the next is not late */
+    assert_int_equal(db_execute(db, "INSERT INTO late VALUES (3)", NULL, 0), DB_OK);
+    assert_int_equal(db_commit(db), DB_OK);
+    assert_int_equal(number(db, "SELECT MAX(n) FROM late"), 3);
+    assert_int_equal(db_execute(db, "DROP TABLE late", NULL, 0), DB_OK);
+}
+
 static enum db_result connect_to(struct db_target wrong)
 {
     struct db *db = db_new(&wrong);
@@ -597,6 +632,8 @@ int main(void)
         CASE(retries_are_bounded),
         CASE(hung_statements_can_be_interrupted),
         CASE(silent_servers_are_given_up),
+        CASE(writers_do_not_live_for_ever),
+        CASE(late_commits_are_rolled_back),
         CASE(unreachable_and_refusing_servers_differ),
     };
     target = test_server();
