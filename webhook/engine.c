@@ -11,6 +11,7 @@
 #include "db/migrate.h"
 #include "known_keys.h"
 #include "shops/shop.h"
+#include "store/feed.h"
 #include "store/health.h"
 #include "store/inbox.h"
 #include "store/keys.h"
@@ -24,6 +25,8 @@ static const struct batch_kind *const kinds[] = {
     &inbox_put_batch,    &standing_batch, &people_install_batch, &people_profile_batch,
     &people_state_batch, &health_batch,   &known_keys_batch,
 };
+
+static const struct batch_kind *const feed_kinds[] = {&feed_batch};
 
 /* Where the configuration says that the database is; the strings stay the settings'. */
 static struct db_target engine_target(const struct settings *settings)
@@ -163,11 +166,10 @@ out:
     return fit;
 }
 
-/* The loop's side of the executor's descriptor. */
+/* The loop's side of an executor's descriptor. */
 static void engine_completed(void *arg)
 {
-    struct engine *engine = arg;
-    batch_complete(engine->batch);
+    batch_complete(arg);
 }
 
 void engine_run(struct engine *engine, struct loop *loop)
@@ -175,14 +177,17 @@ void engine_run(struct engine *engine, struct loop *loop)
     struct db_target target = engine_target(engine->settings);
     engine->batch = batch_new(&target, (size_t)engine->settings->database.connections, kinds,
                               sizeof(kinds) / sizeof(kinds[0]), &engine->context);
-    engine->watch = loop_watch_new(loop, batch_fd(engine->batch), engine_completed, engine);
+    engine->watch = loop_watch_new(loop, batch_fd(engine->batch), engine_completed, engine->batch);
+    engine->feed = batch_new(&target, 1, feed_kinds, 1, &engine->context);
+    engine->feed_watch =
+        loop_watch_new(loop, batch_fd(engine->feed), engine_completed, engine->feed);
 }
 
 /* Frees a retired engine at the first look that finds it without work. */
 static void engine_look_at_end(void *arg)
 {
     struct engine *engine = arg;
-    if (batch_pending(engine->batch) == 0)
+    if (batch_pending(engine->batch) == 0 && batch_pending(engine->feed) == 0)
         engine_free(engine);
     else
         loop_timer_set(engine->end, RETIRE_LOOK_US, true);
@@ -204,6 +209,10 @@ void engine_free(struct engine *engine)
         batch_free(engine->batch);
     if (engine->watch)
         loop_watch_free(engine->watch);
+    if (engine->feed)
+        batch_free(engine->feed);
+    if (engine->feed_watch)
+        loop_watch_free(engine->feed_watch);
     source_map_free(engine->sources);
     vault_free(engine->vault);
     settings_unref(engine->settings);

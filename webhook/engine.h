@@ -20,7 +20,11 @@ struct engine {
     struct store_context context;
     struct batch *batch;      /* NULL until engine_run() */
     struct loop_watch *watch; /* of the batch's completions */
-    struct loop_timer *end;   /* once it is retired */
+    /* One connection more, for the change feed alone: it never waits behind other work, and always
+     * reads the same server. */
+    struct batch *feed;
+    struct loop_watch *feed_watch;
+    struct loop_timer *end; /* once it is retired */
 };
 
 enum engine_fit {

@@ -4,6 +4,7 @@
 
 #include "base/limits.h"
 #include "base/log.h"
+#include "checks.h"
 #include "cors.h"
 #include "install.h"
 #include "routes.h"
@@ -63,7 +64,12 @@ int front_start(struct front *front, struct loop *loop, struct settings *setting
     front->client = http_client_new(loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
     front->keys = known_keys_new(front);
     front->probe = probe_new(front);
-    front->waits = waits_new(loop);
+    front->subjects = subjects_new();
+    front->answers = answer_cache_new(front->subjects, front->metrics);
+    front->follower = follower_new(front);
+    front->tokens = token_memory_new();
+    front->waits = waits_new(loop, front->subjects);
+    front->readings = readings_new(loop);
     LIST_INIT(&front->installs);
     return front_listen(front, error);
 }
@@ -87,6 +93,9 @@ void front_adopt(struct front *front, struct engine *engine)
     engine_run(engine, front->loop);
     front_note_fixed(front->settings, engine->settings);
     front->engine = engine;
+    token_memory_clear(front->tokens); /* before the settings that its tokens' apps are of go */
+    answer_cache_clear(front->answers);
+    follower_adopt(front->follower);
     settings_unref(front->settings);
     front->settings = settings_ref(engine->settings);
     metrics_sources(front->metrics, front->settings);
@@ -106,7 +115,8 @@ void front_drain(struct front *front)
 bool front_idle(const struct front *front)
 {
     return http_server_connections(front->public_server) == 0 && front->install_count == 0 &&
-           (!front->engine || batch_pending(front->engine->batch) == 0);
+           (!front->engine ||
+            (batch_pending(front->engine->batch) == 0 && batch_pending(front->engine->feed) == 0));
 }
 
 /* The database's and Miro's callbacks still answer requests, so the servers go last. */
@@ -117,9 +127,14 @@ void front_stop(struct front *front)
     engine_free(engine);
     http_client_free(front->client);
     installs_stop(front);
-    waits_free(front->waits);
     http_server_free(front->public_server);
     http_server_free(front->internal_server);
+    waits_free(front->waits);
+    readings_free(front->readings);
+    follower_free(front->follower);
+    answer_cache_free(front->answers);
+    subjects_free(front->subjects);
+    token_memory_free(front->tokens);
     probe_free(front->probe);
     known_keys_free(front->keys);
     metrics_free(front->metrics);

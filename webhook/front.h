@@ -9,15 +9,19 @@
 #include <stdint.h>
 #include <sys/queue.h>
 
+#include "answer_cache.h"
 #include "base/settings.h"
 #include "db/batch.h"
 #include "engine.h"
+#include "follower.h"
 #include "known_keys.h"
 #include "metrics.h"
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "net/loop.h"
 #include "probe.h"
+#include "subjects.h"
+#include "token_memory.h"
 #include "waits.h"
 
 struct front {
@@ -30,7 +34,12 @@ struct front {
     struct metrics *metrics;
     struct known_keys *keys;
     struct probe *probe;
+    struct subjects *subjects;
+    struct answer_cache *answers;
+    struct follower *follower;
+    struct token_memory *tokens;
     struct waits *waits;
+    struct readings *readings;     /* checks that read the database */
     size_t ingest_bytes;           /* of deliveries that wait for the database */
     LIST_HEAD(, install) installs; /* between the callback and its end */
     size_t install_count;

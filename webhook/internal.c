@@ -55,6 +55,12 @@ static void scrape_answer(struct front *front, struct http_request *request,
         .installs = front->install_count,
         .ingest_bytes = front->ingest_bytes,
         .queued = front->engine ? batch_pending(front->engine->batch) : 0,
+        .answers = answer_cache_count(front->answers),
+        .answer_bytes = answer_cache_bytes(front->answers),
+        .feed_gaps = follower_gaps(front->follower),
+        .feed_lag_us = follower_following(front->follower)
+                           ? clock_monotonic() - follower_true_at(front->follower)
+                           : TIME_NONE,
     };
     struct buf body = {0};
     metrics_write(front->metrics, &gauges, &body);

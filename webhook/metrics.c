@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/mem.h"
 
@@ -47,6 +48,33 @@ static const char *const profile_names[] = {
     [PROFILE_LATER] = "later",
 };
 
+static const char *const cache_names[] = {
+    [CACHE_HIT] = "hit",
+    [CACHE_MISS] = "miss",
+    [CACHE_STALE] = "stale",
+    [CACHE_RACED] = "raced",
+    [CACHE_LARGE] = "large",
+    [CACHE_UNFOLLOWED] = "unfollowed",
+    [CACHE_ELSEWHERE] = "elsewhere",
+};
+
+static const char *const dropped_names[] = {
+    [DROPPED_TOUCHED] = "touched",
+    [DROPPED_EVICTED] = "evicted",
+    [DROPPED_DOUBTED] = "doubted",
+};
+
+static const char *const feed_lost_names[] = {
+    [FEED_LOST_DATABASE] = "database", [FEED_LOST_RESTART] = "restart",
+    [FEED_LOST_ROW] = "row",           [FEED_LOST_CROWDED] = "crowded",
+    [FEED_LOST_GAPS] = "gaps",         [FEED_LOST_RELOADED] = "reloaded",
+};
+
+static const char *const token_names[] = {
+    [TOKEN_VERIFIED] = "verified",
+    [TOKEN_REMEMBERED] = "remembered",
+};
+
 /* The answers that the HTTP server gives by itself; any other status counts as the last. */
 static const int refused_statuses[] = {400, 408, 413, 417, 421, 431, 501, 503, 505, 0};
 #define REFUSED_COUNT (sizeof(refused_statuses) / sizeof(refused_statuses[0]))
@@ -79,6 +107,10 @@ struct metrics {
     uint64_t checks[CHECK_OUTCOMES];
     uint64_t oauth[OAUTH_OUTCOMES];
     uint64_t profiles[PROFILE_OUTCOMES];
+    uint64_t cache[CACHE_RESULTS];
+    uint64_t dropped[DROPPED_REASONS];
+    uint64_t feed_lost[FEED_LOST_REASONS];
+    uint64_t tokens[TOKEN_CHECKS];
     uint64_t refused[REFUSED_COUNT];
     struct histogram ingest, check;
 };
@@ -96,6 +128,16 @@ static const struct family {
      oauth_names, OAUTH_OUTCOMES, offsetof(struct metrics, oauth)},
     {"purchase_profiles_total", "outcome", "Profile reads at install by what they came to.",
      profile_names, PROFILE_OUTCOMES, offsetof(struct metrics, profiles)},
+    {"purchase_answer_cache_total", "result",
+     "Checks that the answer cache answered or not, and what was read and not kept.", cache_names,
+     CACHE_RESULTS, offsetof(struct metrics, cache)},
+    {"purchase_answers_dropped_total", "reason", "Kept answers that ceased to be.", dropped_names,
+     DROPPED_REASONS, offsetof(struct metrics, dropped)},
+    {"purchase_feed_lost_total", "reason",
+     "Times that the change feed had to be followed anew, all kept answers being in doubt.",
+     feed_lost_names, FEED_LOST_REASONS, offsetof(struct metrics, feed_lost)},
+    {"purchase_id_tokens_total", "how", "Good idTokens: verified, or remembered as such.",
+     token_names, TOKEN_CHECKS, offsetof(struct metrics, tokens)},
 };
 
 static const struct gauge {
@@ -113,6 +155,12 @@ static const struct gauge {
      offsetof(struct metrics_gauges, ingest_bytes)},
     {"purchase_batch_queued", "", "Operations that wait for the database.",
      offsetof(struct metrics_gauges, queued)},
+    {"purchase_answers_kept", "", "Answers in the cache.",
+     offsetof(struct metrics_gauges, answers)},
+    {"purchase_answers_kept_bytes", "", "Bytes of the answers in the cache.",
+     offsetof(struct metrics_gauges, answer_bytes)},
+    {"purchase_feed_gaps", "", "Ranges of the change feed's ids that were not seen yet.",
+     offsetof(struct metrics_gauges, feed_gaps)},
 };
 
 const char *delivery_outcome_name(enum delivery_outcome outcome)
@@ -184,6 +232,31 @@ void metrics_oauth(struct metrics *metrics, enum oauth_outcome outcome)
 void metrics_profile(struct metrics *metrics, enum profile_outcome outcome)
 {
     metrics->profiles[outcome]++;
+}
+
+void metrics_cache(struct metrics *metrics, enum cache_result result)
+{
+    metrics->cache[result]++;
+}
+
+void metrics_answer_dropped(struct metrics *metrics, enum dropped_reason reason)
+{
+    metrics->dropped[reason]++;
+}
+
+void metrics_feed_lost(struct metrics *metrics, enum feed_lost reason)
+{
+    metrics->feed_lost[reason]++;
+}
+
+const char *feed_lost_name(enum feed_lost reason)
+{
+    return feed_lost_names[reason];
+}
+
+void metrics_token(struct metrics *metrics, enum token_check how)
+{
+    metrics->tokens[how]++;
 }
 
 void metrics_refused(struct metrics *metrics, int status)
@@ -290,6 +363,16 @@ static void write_gauges(const struct metrics_gauges *gauges, struct buf *out)
     }
 }
 
+/* How old what the cache knows is; without a sample while the feed is not followed. */
+static void write_feed_lag(int64_t lag_us, struct buf *out)
+{
+    write_heading(out, "purchase_feed_lag_seconds", "gauge",
+                  "Since the last reading of the change feed began.");
+    if (lag_us != TIME_NONE)
+        buf_printf(out, "purchase_feed_lag_seconds %lld.%06lld\n",
+                   (long long)(lag_us / TIME_SECOND), (long long)(lag_us % TIME_SECOND));
+}
+
 void metrics_write(const struct metrics *metrics, const struct metrics_gauges *gauges,
                    struct buf *out)
 {
@@ -303,4 +386,5 @@ void metrics_write(const struct metrics *metrics, const struct metrics_gauges *g
                     "From a check's first byte to its first answer, waiting not counted.",
                     &metrics->check, out);
     write_gauges(gauges, out);
+    write_feed_lag(gauges->feed_lag_us, out);
 }

@@ -62,9 +62,45 @@ enum profile_outcome {
 };
 const char *profile_outcome_name(enum profile_outcome outcome);
 
+/* How a check met the answer cache, and why what it read was not kept. */
+enum cache_result {
+    CACHE_HIT,
+    CACHE_MISS,
+    CACHE_STALE,      /* answered from it because the database was away */
+    CACHE_RACED,      /* changed while it was read */
+    CACHE_UNFOLLOWED, /* read while the feed was not followed */
+    CACHE_ELSEWHERE,  /* read on another server than the feed */
+    CACHE_LARGE,
+    CACHE_RESULTS
+};
+
+/* Why a kept answer is not any more. */
+enum dropped_reason {
+    DROPPED_TOUCHED,
+    DROPPED_EVICTED,
+    DROPPED_DOUBTED, /* kept, for as long as the database is away */
+    DROPPED_REASONS
+};
+
+/* Why the feed had to be followed anew. */
+enum feed_lost {
+    FEED_LOST_DATABASE, /* it could not be read */
+    FEED_LOST_RESTART,  /* another connection or server */
+    FEED_LOST_ROW,      /* its newest row is gone or another: restored, emptied */
+    FEED_LOST_CROWDED,  /* more rows than one reading takes */
+    FEED_LOST_GAPS,     /* more ids on their way than are remembered */
+    FEED_LOST_RELOADED,
+    FEED_LOST_REASONS
+};
+
+/* How an idToken was found good. */
+enum token_check { TOKEN_VERIFIED, TOKEN_REMEMBERED, TOKEN_CHECKS };
+
 /* Gauges that the front knows at the moment of asking. */
 struct metrics_gauges {
     size_t public_connections, internal_connections, waits, installs, ingest_bytes, queued;
+    size_t answers, answer_bytes, feed_gaps;
+    int64_t feed_lag_us; /* TIME_NONE: the feed is not followed */
 };
 
 struct metrics;
@@ -78,6 +114,11 @@ void metrics_delivery(struct metrics *metrics, const char *source, enum delivery
 void metrics_check(struct metrics *metrics, enum check_outcome outcome);
 void metrics_oauth(struct metrics *metrics, enum oauth_outcome outcome);
 void metrics_profile(struct metrics *metrics, enum profile_outcome outcome);
+void metrics_cache(struct metrics *metrics, enum cache_result result);
+void metrics_answer_dropped(struct metrics *metrics, enum dropped_reason reason);
+void metrics_feed_lost(struct metrics *metrics, enum feed_lost reason);
+const char *feed_lost_name(enum feed_lost reason);
+void metrics_token(struct metrics *metrics, enum token_check how);
 /* An answer that the HTTP server gave by itself. */
 void metrics_refused(struct metrics *metrics, int status);
 void metrics_ingest_time(struct metrics *metrics, int64_t elapsed_us);

@@ -9,91 +9,160 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define TICK_US (TIME_SECOND / 20)
 #define LOOK_US (LIMIT_WAIT_LOOK_MS * INT64_C(1000))
+#define LOOKS_STEP (TIME_SECOND / LIMIT_WAIT_LOOKS_PER_S)
+#define WAKE_STEP (TIME_SECOND / LIMIT_WAIT_WAKES_PER_S)
 /* A wait that is pushed out has its client ask again at once: three open boards of one user must
  * not spin. */
 #define LEAST_US (LIMIT_WAIT_LEAST_MS * INT64_C(1000))
+#define BUCKETS 4096
 
 enum wait_state {
-    WAIT_SLEEPING, /* until look_at */
-    WAIT_LOOKING,  /* its owner reads */
+    WAIT_SLEEPING, /* until `due`, which is never later than ends_at */
+    WAIT_LOOKING,  /* its owner reads; due at ends_at */
     WAIT_TOLD,     /* WAIT_OVER was said: nothing more is */
-    WAIT_ENDED,    /* left behind for the sweep */
 };
 
 struct wait {
-    TAILQ_ENTRY(wait) link;
+    LIST_ENTRY(wait) beside; /* of its user's bucket */
     struct waits *waits;
+    struct stander stander;
     enum wait_state state;
     char user[LIMIT_MIRO_ID + 1];
     bool parting; /* pushed out by a newer one of its user, as soon as it is LEAST_US old */
-    int64_t began, ends_at, look_at;
+    size_t place; /* in the heap, unless it was told */
+    int64_t began, ends_at, due;
     wait_callback *callback;
     void *arg;
 };
-TAILQ_HEAD(wait_list, wait);
+LIST_HEAD(wait_list, wait);
 
 struct waits {
-    struct wait_list list; /* in the order in which they began */
+    struct subjects *subjects;
     struct loop_timer *timer;
-    size_t count; /* without those that ended */
-    unsigned walking;
-    bool closed, ticking;
+    size_t count;     /* in all */
+    size_t due_count; /* in the heap */
+    int64_t next_wake;
+    int64_t timer_at; /* TIME_NONE: not set */
+    bool closed;
+    struct wait *heap[LIMIT_WAITS]; /* the one that is due first at the top */
+    struct wait_list users[BUCKETS];
 };
 
-/* Frees those that ended, unless somebody walks the list. */
-static void waits_sweep(struct waits *waits)
+/* --- when ---------------------------------------------------------------------------------- */
+
+static void heap_put(struct waits *waits, size_t place, struct wait *wait)
 {
-    struct wait *next;
-    if (waits->walking > 0)
-        return;
-    for (struct wait *wait = TAILQ_FIRST(&waits->list); wait; wait = next) {
-        next = TAILQ_NEXT(wait, link);
-        if (wait->state == WAIT_ENDED) {
-            TAILQ_REMOVE(&waits->list, wait, link);
-            free(wait);
-        }
-    }
+    waits->heap[place] = wait;
+    wait->place = place;
 }
 
-/* Says once that it is over. */
+/* Moves a wait to where its time belongs. */
+static void heap_settle(struct waits *waits, struct wait *wait)
+{
+    size_t at = wait->place;
+
+    while (at > 0 && waits->heap[(at - 1) / 2]->due > wait->due) {
+        heap_put(waits, at, waits->heap[(at - 1) / 2]);
+        at = (at - 1) / 2;
+    }
+    for (;;) {
+        size_t least = 2 * at + 1;
+
+        if (least + 1 < waits->due_count && waits->heap[least + 1]->due < waits->heap[least]->due)
+            least++;
+        if (least >= waits->due_count || waits->heap[least]->due >= wait->due)
+            break;
+        heap_put(waits, at, waits->heap[least]);
+        at = least;
+    }
+    heap_put(waits, at, wait);
+}
+
+static void heap_add(struct waits *waits, struct wait *wait)
+{
+    wait->place = waits->due_count++;
+    heap_settle(waits, wait);
+}
+
+static void heap_remove(struct waits *waits, const struct wait *wait)
+{
+    struct wait *last = waits->heap[--waits->due_count];
+
+    if (last == wait)
+        return;
+    heap_put(waits, wait->place, last);
+    heap_settle(waits, last);
+}
+
+/* Sets the timer to the first that is due, unless it comes no later already. */
+static void waits_arm(struct waits *waits)
+{
+    int64_t now, due;
+
+    if (waits->due_count == 0)
+        return;
+    due = waits->heap[0]->due;
+    if (waits->timer_at != TIME_NONE && waits->timer_at <= due)
+        return;
+    now = clock_monotonic();
+    waits->timer_at = due > now ? due : now;
+    loop_timer_set(waits->timer, waits->timer_at - now, true);
+}
+
+/* Gives a wait another time, and never one beyond its end. */
+static void wait_due(struct wait *wait, int64_t due)
+{
+    wait->due = due < wait->ends_at ? due : wait->ends_at;
+    heap_settle(wait->waits, wait);
+    waits_arm(wait->waits);
+}
+
+/* Says once that it is over. It may be freed when this returns. */
 static void wait_tell_over(struct wait *wait)
 {
-    if (wait->state == WAIT_TOLD || wait->state == WAIT_ENDED)
+    if (wait->state == WAIT_TOLD)
         return;
     wait->state = WAIT_TOLD;
+    heap_remove(wait->waits, wait);
+    subjects_leave(wait->waits->subjects, &wait->stander);
     wait->callback(WAIT_OVER, wait->arg);
 }
 
-/* One turn of all waits: callbacks may end any of them, which only marks them. */
+/* Lets a wait look. It may be freed when this returns. */
+static void wait_tell_look(struct wait *wait)
+{
+    wait->state = WAIT_LOOKING;
+    wait_due(wait, wait->ends_at);
+    subjects_leave(wait->waits->subjects, &wait->stander);
+    wait->callback(WAIT_LOOK, wait->arg);
+}
+
+/* All that is due. Who is told is due later or not at all, so it comes to an end. */
 static void waits_tick(void *arg)
 {
     struct waits *waits = arg;
     int64_t now = clock_monotonic();
-    struct wait *wait;
 
-    waits->walking++;
-    TAILQ_FOREACH(wait, &waits->list, link)
-    {
-        if (now >= wait->ends_at || waits->closed) {
+    waits->timer_at = TIME_NONE;
+    while (waits->due_count > 0 && waits->heap[0]->due <= now) {
+        struct wait *wait = waits->heap[0];
+
+        if (wait->state == WAIT_LOOKING || now >= wait->ends_at)
             wait_tell_over(wait);
-        } else if (wait->state == WAIT_SLEEPING && now >= wait->look_at) {
-            wait->state = WAIT_LOOKING;
-            wait->callback(WAIT_LOOK, wait->arg);
-        }
+        else
+            wait_tell_look(wait);
     }
-    waits->walking--;
-    waits_sweep(waits);
-    waits->ticking = !TAILQ_EMPTY(&waits->list);
-    if (waits->ticking)
-        loop_timer_set(waits->timer, TICK_US, true);
+    waits_arm(waits);
 }
 
-struct waits *waits_new(struct loop *loop)
+/* --- who ----------------------------------------------------------------------------------- */
+
+struct waits *waits_new(struct loop *loop, struct subjects *subjects)
 {
     struct waits *waits = xcalloc(1, sizeof(*waits));
-    TAILQ_INIT(&waits->list);
+    waits->subjects = subjects;
+    waits->timer_at = TIME_NONE;
     waits->timer = loop_timer_new(loop, waits_tick, waits);
     return waits;
 }
@@ -102,8 +171,7 @@ void waits_free(struct waits *waits)
 {
     if (!waits)
         return;
-    waits_sweep(waits);
-    if (!TAILQ_EMPTY(&waits->list))
+    if (waits->count > 0)
         die("waits: freed while somebody waits");
     loop_timer_free(waits->timer);
     free(waits);
@@ -117,22 +185,32 @@ size_t waits_count(const struct waits *waits)
 void waits_close(struct waits *waits)
 {
     waits->closed = true;
-    waits_tick(waits);
+    while (waits->due_count > 0)
+        wait_tell_over(waits->heap[0]);
+}
+
+/* The users' ids come out of verified tokens: nobody picks them freely. */
+static struct wait_list *bucket_of(struct waits *waits, const char *user)
+{
+    uint32_t hash = 2166136261u;
+    for (const char *at = user; *at != '\0'; at++)
+        hash = (hash ^ (unsigned char)*at) * 16777619u;
+    return &waits->users[(hash ^ hash >> 16) % BUCKETS];
 }
 
 /* Ends a wait that has lasted; a younger one as soon as it has. */
-static void wait_part(struct waits *waits, struct wait *wait)
+static void wait_part(struct wait *wait)
 {
     int64_t lasts_until = wait->began + LEAST_US;
+
     wait->parting = true;
-    if (clock_monotonic() < lasts_until) {
-        if (wait->ends_at > lasts_until)
-            wait->ends_at = lasts_until;
+    if (clock_monotonic() >= lasts_until) {
+        wait_tell_over(wait);
         return;
     }
-    waits->walking++;
-    wait_tell_over(wait);
-    waits->walking--;
+    if (wait->ends_at > lasts_until)
+        wait->ends_at = lasts_until;
+    wait_due(wait, wait->due);
 }
 
 /* Makes room for one more wait of a user by ending the oldest. */
@@ -140,17 +218,31 @@ static void waits_push_out(struct waits *waits, const char *user)
 {
     struct wait *wait, *oldest = NULL;
     size_t standing = 0;
-    TAILQ_FOREACH(wait, &waits->list, link)
+    LIST_FOREACH(wait, bucket_of(waits, user), beside)
     {
-        if (wait->state == WAIT_TOLD || wait->state == WAIT_ENDED || wait->parting ||
-            strcmp(wait->user, user) != 0)
+        if (wait->state == WAIT_TOLD || wait->parting || strcmp(wait->user, user) != 0)
             continue;
-        if (!oldest)
-            oldest = wait;
+        oldest = wait; /* the youngest stands first */
         standing++;
     }
     if (standing >= LIMIT_WAITS_PER_USER)
-        wait_part(waits, oldest);
+        wait_part(oldest);
+}
+
+/* A subject that its answer stands on was touched: it looks, in its turn where many are woken. */
+static void wait_touched(struct stander *stander)
+{
+    struct wait *wait = (struct wait *)(void *)((char *)stander - offsetof(struct wait, stander));
+    struct waits *waits = wait->waits;
+    int64_t now = clock_monotonic();
+
+    if (wait->state != WAIT_SLEEPING)
+        return;
+    if (waits->next_wake < now)
+        waits->next_wake = now;
+    if (wait->due > waits->next_wake)
+        wait_due(wait, waits->next_wake);
+    waits->next_wake += WAKE_STEP;
 }
 
 struct wait *wait_begin(struct waits *waits, const char *user, int64_t ends_at,
@@ -159,45 +251,78 @@ struct wait *wait_begin(struct waits *waits, const char *user, int64_t ends_at,
     if (waits->closed)
         return NULL;
     waits_push_out(waits, user);
-    waits_sweep(waits);
     if (waits->count >= LIMIT_WAITS)
         return NULL;
     struct wait *wait = xcalloc(1, sizeof(*wait));
     wait->waits = waits;
     wait->state = WAIT_LOOKING;
     wait->began = clock_monotonic();
-    wait->ends_at = ends_at;
+    wait->ends_at = wait->due = ends_at;
+    wait->stander.touched = wait_touched;
     wait->callback = callback;
     wait->arg = arg;
     strncpy(wait->user, user, sizeof(wait->user) - 1);
-    TAILQ_INSERT_TAIL(&waits->list, wait, link);
+    LIST_INSERT_HEAD(bucket_of(waits, user), wait, beside);
     waits->count++;
-    if (!waits->ticking)
-        loop_timer_set(waits->timer, TICK_US, true);
-    waits->ticking = true;
+    heap_add(waits, wait);
+    waits_arm(waits);
     return wait;
 }
 
-/* Spread over half to the whole of the interval, so that waits that began together drift apart. */
-static int64_t wait_jitter(void)
+struct stander *wait_stander(struct wait *wait)
 {
+    return &wait->stander;
+}
+
+/* When one that looks for itself does: after half to the whole of an interval, so that waits that
+ * began together drift apart. The more there are, the longer it is. */
+static int64_t wait_look_at(const struct waits *waits)
+{
+    int64_t interval = LOOK_US + (int64_t)waits->count * LOOKS_STEP;
     uint32_t random;
+
     digest_random(&random, sizeof(random));
-    return LOOK_US / 2 + (int64_t)(random % (uint32_t)(LOOK_US / 2));
+    return clock_monotonic() + interval / 2 + (int64_t)random % (interval / 2);
 }
 
 void wait_sleep(struct wait *wait, int64_t at)
 {
-    int64_t look_at = clock_monotonic() + wait_jitter();
+    int64_t due = wait->ends_at;
+
     if (wait->state != WAIT_LOOKING)
         return;
-    wait->look_at = at != TIME_NONE && at < look_at ? at : look_at;
     wait->state = WAIT_SLEEPING;
+    if (!wait->stander.stands)
+        due = wait_look_at(wait->waits);
+    wait_due(wait, at != TIME_NONE && at < due ? at : due);
+}
+
+void waits_doubt(struct waits *waits)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        struct wait *wait;
+        LIST_FOREACH(wait, &waits->users[i], beside)
+        {
+            int64_t look_at;
+
+            if (wait->state != WAIT_SLEEPING || !wait->stander.stands)
+                continue;
+            subjects_leave(waits->subjects, &wait->stander);
+            look_at = wait_look_at(waits);
+            if (look_at < wait->due)
+                wait_due(wait, look_at);
+        }
+    }
 }
 
 void wait_end(struct wait *wait)
 {
-    wait->state = WAIT_ENDED;
-    wait->waits->count--;
-    waits_sweep(wait->waits);
+    struct waits *waits = wait->waits;
+
+    if (wait->state != WAIT_TOLD)
+        heap_remove(waits, wait);
+    subjects_leave(waits->subjects, &wait->stander);
+    LIST_REMOVE(wait, beside);
+    waits->count--;
+    free(wait);
 }

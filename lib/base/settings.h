@@ -39,6 +39,7 @@ struct settings_server {
     char *state_dir;
     int64_t max_body; /* bytes of a delivery */
     bool answer_cache;
+    int64_t stale_answers; /* seconds for which a kept answer serves while the database is away */
 };
 
 struct settings_database {

@@ -95,6 +95,15 @@ const struct setting settings_table[] = {
      .offset = SERVER(answer_cache),
      .fallback = "true",
      .help = "Whether answers about people are kept in memory until something about them changes."},
+    {.section = "server",
+     .key = "stale_answers",
+     .type = SETTING_NUMBER,
+     .offset = SERVER(stale_answers),
+     .fallback = "3600",
+     .min = 0,
+     .max = 86400,
+     .help = "Seconds for which kept answers are given, marked with `stale_seconds`, while the "
+             "database is away; then 503. 0: never."},
 
     {.section = "database",
      .key = "socket",

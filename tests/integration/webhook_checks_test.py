@@ -53,7 +53,9 @@ class Checks(unittest.TestCase):
     def grant(self, user, key, ends_at="NULL"):
         self.shop.sql("INSERT INTO manual_grant (grant_id, user_id, entitlement_key, granted_at,"
                       f" ends_at, granted_by, why) VALUES (RANDOM_BYTES(8), '{user}', '{key}', 0,"
-                      f" {ends_at}, 'test', 'test')")
+                      f" {ends_at}, 'test', 'test');"
+                      "INSERT INTO change_feed (subject, changed_at) VALUES"
+                      f" (UNHEX(SHA2('{user}', 256)), UNIX_TIMESTAMP(NOW(6)) * 1000000)")
 
     # idTokens
 

@@ -36,6 +36,7 @@ static void test_defaults(void **state)
     assert_string_equal(settings->server.state_dir, "/var/lib/purchase-sync");
     assert_int_equal(settings->server.max_body, 2 << 20);
     assert_true(settings->server.answer_cache);
+    assert_int_equal(settings->server.stale_answers, 3600);
     assert_string_equal(settings->database.socket, "/run/db.sock");
     assert_null(settings->database.hosts);
     assert_int_equal(settings->database.port, 3306);
@@ -68,7 +69,7 @@ static void test_values(void **state)
     struct settings *settings =
         parse("[server]\nlisten = [::1]:0\npublic_url = https://Sync.example.com:443/\n"
               "allowed_origins = https://a.example  http://b.example:8080/ ; two\n"
-              "max_body = 512 KiB\nanswer_cache = false\n"
+              "max_body = 512 KiB\nanswer_cache = false\nstale_answers = 0\n"
               "[database]\nhost = db1 fd00::2\nport = 3307\ntls_ca = ca.pem\nconnections = 8\n"
               "[keys]\nkeyring_file = /run/keyring\n"
               "[miro]\nclient_id = 1\nclient_secret_file = m\nid_token_leeway = 0\n"
@@ -88,6 +89,7 @@ static void test_values(void **state)
     assert_null(settings->server.allowed_origins[2]);
     assert_int_equal(settings->server.max_body, 512 << 10);
     assert_false(settings->server.answer_cache);
+    assert_int_equal(settings->server.stale_answers, 0);
     assert_string_equal(settings->database.hosts[1], "fd00::2");
     assert_null(settings->database.hosts[2]);
     assert_string_equal(settings->database.tls_ca, "ca.pem");
