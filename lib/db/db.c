@@ -21,6 +21,7 @@ struct db {
     struct db_target target;       /* every string our own */
     size_t host;                   /* of target.hosts: the one that answered last */
     unsigned patience;             /* seconds an answer may take */
+    uint64_t opened;               /* connections, in all */
     MYSQL *connection;             /* NULL: not connected */
     struct statements *statements; /* of this connection */
     bool in_transaction;
@@ -182,6 +183,11 @@ unsigned db_errno(const struct db *db)
     return db->error_number;
 }
 
+uint64_t db_opened(const struct db *db)
+{
+    return db->opened;
+}
+
 bool db_in_transaction(const struct db *db)
 {
     return db->in_transaction;
@@ -317,6 +323,7 @@ static enum db_result connect_to(struct db *db, const char *host)
         log_refusal(db, result, host ? host : db->target.socket);
         return result;
     }
+    db->opened++;
     db->statements = statements_new(db->connection);
     set_socket(db, (int)mysql_get_socket(db->connection));
     db->refusal = 0;

@@ -55,6 +55,9 @@ enum db_result db_connect(struct db *db) __attribute__((warn_unused_result));
 /* Number and text of the last fault, for the log and for people: holds no parameter's value. */
 const char *db_error(const struct db *db);
 unsigned db_errno(const struct db *db);
+/* How many connections were opened so far: another number than before says that the server may have
+ * been away. Its own numbers of connections do not: they begin anew when it does. */
+uint64_t db_opened(const struct db *db);
 /* For another thread, to unblock a hung statement: shuts the socket down; the statement gives
  * DB_GONE. */
 void db_interrupt(struct db *db);

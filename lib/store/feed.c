@@ -132,6 +132,7 @@ static enum db_result feed_run(struct db *db, void **operations, size_t count, v
 
         read->floor = 0;
         result = read->tail->following ? read_news(db, read) : read_beginning(db, read);
+        read->opened = db_opened(db);
     }
     return result;
 }
@@ -198,6 +199,7 @@ enum feed_step feed_tail_begin(struct feed_tail *tail, const struct feed_read *r
     tail_put_gaps(tail, &gaps);
     if (read->count > 0)
         tail_put_top(tail, &read->rows[read->count - 1]);
+    tail->opened = read->opened;
     tail->connection = read->connection;
     memcpy(tail->place, read->place, sizeof(tail->place));
     tail->following = true;
@@ -236,7 +238,8 @@ static size_t tail_fill_gaps(const struct feed_tail *tail, struct feed_read *rea
 /* What a reading says of the place that the tail stands at. */
 static enum feed_step tail_check(const struct feed_tail *tail, const struct feed_read *read)
 {
-    if (read->connection != tail->connection || strcmp(read->place, tail->place) != 0)
+    if (read->opened != tail->opened || read->connection != tail->connection ||
+        strcmp(read->place, tail->place) != 0)
         return FEED_RESTART;
     if (read->crowded)
         return FEED_CROWDED;

@@ -37,8 +37,9 @@ struct feed_tail {
     bool following;
     uint64_t top; /* the greatest id seen; 0: none, and no row is there */
     unsigned char top_subject[DIGEST_LEN];
-    int64_t connection;           /* the server's number of the connection that it was read on */
-    char place[LIMIT_FEED_PLACE]; /* which server that was */
+    uint64_t opened;    /* db_opened() when it was read */
+    int64_t connection; /* the server's number of that connection: a proxy may lie between */
+    char place[LIMIT_FEED_PLACE];          /* which server that was */
     struct feed_gap gaps[LIMIT_FEED_GAPS]; /* sorted, apart from each other */
     size_t gap_count;
 };
@@ -51,6 +52,7 @@ struct feed_read {
     size_t count;
     bool crowded;   /* there were more than one reading takes */
     uint64_t floor; /* of a reading that begins: nothing up to it is on its way any more */
+    uint64_t opened;
     int64_t connection;
     char place[LIMIT_FEED_PLACE];
 };

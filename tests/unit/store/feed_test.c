@@ -16,7 +16,7 @@
 /* A reading with these ids; 0 ends the list. A row's subject begins with its id. */
 static struct feed_read reading(const uint64_t *ids)
 {
-    struct feed_read read = {.connection = 7, .place = "here"};
+    struct feed_read read = {.opened = 1, .connection = 7, .place = "here"};
 
     read.rows = xcalloc(LIMIT_FEED_ROWS, sizeof(*read.rows));
     for (; ids[read.count] != 0; read.count++) {
@@ -168,6 +168,10 @@ static void test_what_cannot_be_followed(void **state)
     read.connection++;
     assert_int_equal(step_of(&tail, read), FEED_RESTART);
     assert_false(tail.following);
+    begin(&tail, 10, IDS(10));
+    read = reading(IDS(10));
+    read.opened++; /* a server that begins anew gives the same numbers again */
+    assert_int_equal(step_of(&tail, read), FEED_RESTART);
     begin(&tail, 10, IDS(10));
     read = reading(IDS(10));
     strcpy(read.place, "there");
