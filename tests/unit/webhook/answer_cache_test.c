@@ -154,19 +154,25 @@ static void test_reads_around_the_feed_s_absence(void **state)
     assert_false(touched_since(kit, subjects_moment(kit->subjects), "u1"));
 }
 
+/* The body is no string: nothing ends it. */
+static bool tells(const struct kept_answer *kept, const char *key)
+{
+    return memmem(kept->body, kept->len, key, strlen(key)) != NULL;
+}
+
 static void test_time_alone_changes_an_answer(void **state)
 {
     struct kit *kit = *state;
     struct kept_answer *kept = keep(kit, "1", "u1", NULL, NOW + 5);
     char version[ANSWER_VERSION];
     kept_answer_render(kit->cache, kept, NOW);
-    assert_non_null(strstr(kept->body, "icons"));
+    assert_true(tells(kept, "icons"));
     assert_int_equal(kept->changes_at, NOW + 5);
     memcpy(version, kept->version, sizeof(version));
     kept_answer_render(kit->cache, kept, NOW + 4);
     assert_string_equal(kept->version, version);
     kept_answer_render(kit->cache, kept, NOW + 5);
-    assert_null(strstr(kept->body, "icons"));
+    assert_false(tells(kept, "icons"));
     assert_string_not_equal(kept->version, version);
     kept_answer_render(kit->cache, kept, NOW + 1); /* the clock was set back */
     assert_string_equal(kept->version, version);
