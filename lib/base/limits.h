@@ -152,9 +152,8 @@
 #define LIMIT_MIRO_EXPIRY_S 3155760000 /* a century; no token that lives longer is told apart */
 
 /* The change feed. */
-#define LIMIT_FEED_COMMIT_S                                              \
-    30 /* from a writer's feed row to its COMMIT: a later one rolls back \
-        */
+#define LIMIT_FEED_COMMIT_S 30 /* from a writer's feed row to its COMMIT; a later one rolls back \
+                                */
 /* The same to the commit's end: the server drops a writer that says nothing for
  * LIMIT_DB_IDLE_WRITE_S, and a COMMIT takes no longer than any other statement may. A row that was
  * not seen for as long will never be. */
@@ -162,14 +161,12 @@
 /* Rows older than this have no unseen row below them: LIMIT_FEED_WRITER_S, the statement that wrote
  * them, and the 30 s by which clocks may differ. */
 #define LIMIT_FEED_SETTLED_S 120
-#define LIMIT_FEED_FRESH_MS 250    /* a kept answer may be as old */
-#define LIMIT_FEED_PAUSE_MS 25     /* between two readings while somebody asks or waits */
-#define LIMIT_CHECKS_STRICT 50     /* in a tenth of a second: then answers may be FRESH_MS old */
-#define LIMIT_FEED_IDLE_MS 1000    /* the same while nobody does */
-#define LIMIT_FEED_LINGER_MS 10000 /* after the last check somebody still asks */
-#define LIMIT_FEED_SILENCE_MS                                                                      \
-    1000                            /* a reading that takes longer: those who wait look themselves \
-                                     */
+#define LIMIT_FEED_FRESH_MS 250     /* a kept answer may be as old */
+#define LIMIT_FEED_PAUSE_MS 25      /* between two readings while somebody asks or waits */
+#define LIMIT_CHECKS_STRICT 50      /* in a tenth of a second: then answers may be FRESH_MS old */
+#define LIMIT_FEED_IDLE_MS 1000     /* the same while nobody does */
+#define LIMIT_FEED_LINGER_MS 10000  /* after the last check somebody still asks */
+#define LIMIT_FEED_SILENCE_MS 1000  /* a longer reading: those who wait look themselves */
 #define LIMIT_FEED_GAPS 512         /* ranges of ids that were not seen yet */
 #define LIMIT_FEED_ROWS 16384       /* of one reading */
 #define LIMIT_FEED_BEGIN_ROWS 65536 /* of the reading that begins: of LIMIT_FEED_SETTLED_S */
