@@ -152,8 +152,7 @@
 #define LIMIT_MIRO_EXPIRY_S 3155760000 /* a century; no token that lives longer is told apart */
 
 /* The change feed. */
-#define LIMIT_FEED_COMMIT_S 30 /* from a writer's feed row to its COMMIT; a later one rolls back \
-                                */
+#define LIMIT_FEED_COMMIT_S 30 /* from a writer's feed row to its COMMIT, else it rolls back */
 /* The same to the commit's end: the server drops a writer that says nothing for
  * LIMIT_DB_IDLE_WRITE_S, and a COMMIT takes no longer than any other statement may. A row that was
  * not seen for as long will never be. */
