@@ -288,15 +288,6 @@ enum db_result query_snapshot_known(struct db *db, uint32_t source_id, const cha
     return DB_OK;
 }
 
-enum db_result query_unmapped(struct db *db, uint32_t source_id, const char *order_id,
-                              struct db_rows **rows)
-{
-    return query_of_order(db,
-                          "SELECT line_id, product, variant, sku FROM unmapped_line"
-                          " WHERE source_id = ? AND order_id = ? ORDER BY line_id",
-                          source_id, order_id, rows);
-}
-
 enum db_result query_unmapped_products(struct db *db, size_t most, struct db_rows **rows)
 {
     const struct db_value limit = DB_VALUE_INT((int64_t)most);

@@ -78,9 +78,6 @@ enum db_result query_order_audit(struct db *db, uint32_t source_id, const char *
  * id is an alias of. */
 enum db_result query_snapshot_known(struct db *db, uint32_t source_id, const char *order_id,
                                     const unsigned char digest[DIGEST_LEN], bool *known) QUERY_MUST;
-/* line_id, product, variant, sku */
-enum db_result query_unmapped(struct db *db, uint32_t source_id, const char *order_id,
-                              struct db_rows **rows) QUERY_MUST;
 
 /* The whole installation. */
 

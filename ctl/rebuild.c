@@ -14,6 +14,7 @@
 #include "verbs.h"
 
 #define ORDERS_A_STEP 256
+#define DRIFT_LISTED 1000 /* orders; the rest is counted: memory does not grow with them */
 #define LOOKS 3 /* at an order that seems to drift: a worker may write it at that moment */
 
 static const struct table_column drift_columns[] = {
@@ -79,7 +80,7 @@ static void step_count(struct rebuild *rebuild)
 
         rebuild->changes += news->changes;
         rebuild->changed_orders += news->changes > 0;
-        if (news->changes == 0)
+        if (news->changes == 0 || table_rows(rebuild->drift) >= DRIFT_LISTED)
             continue;
         table_text(rebuild->drift, source_map_name(rebuild->ctl->sources, news->source_id));
         table_text(rebuild->drift, news->order_id);
@@ -144,6 +145,8 @@ static enum exit_code rebuild_report(struct rebuild *rebuild, struct page *page,
     } else {
         if (table_rows(rebuild->drift) > 0)
             table_print(rebuild->drift, 0);
+        if (rebuild->changed_orders > DRIFT_LISTED)
+            printf("and %" PRIu64 " more\n", rebuild->changed_orders - DRIFT_LISTED);
         printf("%" PRIu64 " orders, %" PRIu64 " %s %" PRIu64 " contributions\n", rebuild->orders,
                rebuild->changed_orders, check ? "drifted in" : "changed in", rebuild->changes);
     }

@@ -82,7 +82,7 @@ CREATE TABLE IF NOT EXISTS shop_order (
     PRIMARY KEY (source_id, order_id),
     KEY shop_order_redo (catalogue_version),
     KEY shop_order_reread (reread_due_at),
-    KEY shop_order_nobody (subject_kind, source_id)
+    KEY shop_order_nobody (subject_kind, source_id, status)
 ) ENGINE=InnoDB;
 
 -- Facts, kept for ever. A snapshot is what an order looked like, told apart by the digest of what it says.
@@ -205,6 +205,7 @@ CREATE TABLE IF NOT EXISTS order_alias (
 
 -- What an order gives: a row for each line and key that it grants. subject is an address's blind index, or
 -- the digest of a Miro user's id (which needs no key, so that bound purchases outlive a lost keyring).
+-- All that a check reads stands in contribution_subject: a buyer's orders lie years apart in the table itself.
 CREATE TABLE IF NOT EXISTS contribution (
     source_id INT UNSIGNED NOT NULL,
     order_id VARBINARY(128) NOT NULL,
@@ -220,7 +221,7 @@ CREATE TABLE IF NOT EXISTS contribution (
     grace_until BIGINT NULL,
     catalogue_version INT UNSIGNED NOT NULL,
     PRIMARY KEY (source_id, order_id, line_id, entitlement_key),
-    KEY contribution_subject (subject),
+    KEY contribution_subject (subject, entitlement_key, state, quantity, ends_at, grace_until),
     KEY contribution_state (state, entitlement_key)
 ) ENGINE=InnoDB;
 
@@ -295,7 +296,7 @@ CREATE TABLE IF NOT EXISTS miro_token (
     lease_owner VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NULL,
     lease_until BIGINT NULL,
     PRIMARY KEY (client_id, user_id, team_id),
-    KEY miro_token_user (user_id),
+    KEY miro_token_user (user_id, state),
     KEY miro_token_refresh (client_id, refresh_due_at),
     KEY miro_token_state (state)
 ) ENGINE=InnoDB;

@@ -1,12 +1,20 @@
 #include "store/health.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/facts.h"
+#include "base/limits.h"
+#include "base/log.h"
 #include "db/migrate.h"
 #include "store/rows.h"
+
+/* A walk of figures that is over sooner is no burden; a longer one rests so many times as long. */
+#define WALK_QUICK (10 * TIME_SECOND / 1000)
+#define WALK_REST 100
 
 /* A clock that is further off than this makes expiries and leases wrong. */
 #define SKEW_MOST (30 * TIME_SECOND)
@@ -70,34 +78,46 @@ struct figure {
     const char *name, *type, *help;
     const char *label; /* or NULL */
     bool by_source;
+    bool walks;    /* counts what grows with the shop: seldom, and not for long */
     int64_t scale; /* the value is divided by it */
     const char *sql;
 };
 
+/* A count that takes too long is given up: well before the connection would be. */
+#define WALK_FOR "SET STATEMENT max_statement_time = 5 FOR "
+/* An ENUM is found by its key in a list of its values alone: of `> ''` the server makes a walk. */
+#define REASONS                                                       \
+    "'malformed','source_misconfigured','wrong_mode','not_an_order'," \
+    "'needs_api_key','fetch_failed','retries_exhausted'"
+_Static_assert(SET_ASIDE_RETRIES_EXHAUSTED == 7, "REASONS names every reason");
+
 static const struct figure figures[] = {
-    {"purchase_inbox_pending", "gauge", "Deliveries stored and not yet processed.", NULL, false, 1,
+    {"purchase_inbox_pending", "gauge", "Deliveries stored and not yet processed.", NULL, false,
+     false, 1,
      "SELECT (SELECT COUNT(*) FROM delivery WHERE state = 'pending')"
      " + (SELECT COUNT(*) FROM delivery WHERE state = 'leased')"},
     {"purchase_inbox_oldest_seconds", "gauge", "Age of the oldest delivery that waits.", NULL,
-     false, TIME_SECOND,
+     false, false, TIME_SECOND,
      /* The least id among those that wait, read from the index alone: rows hold bodies. */
      "SELECT COALESCE((SELECT GREATEST(0, CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)"
      " - received_at) FROM delivery WHERE id = (SELECT MIN(id) FROM delivery"
      " FORCE INDEX (delivery_due) WHERE state IN ('pending','leased'))), 0)"},
-    {"purchase_set_aside", "gauge", "Deliveries that cannot be used, by reason.", "reason", true, 1,
+    {"purchase_set_aside", "gauge", "Deliveries that cannot be used, by reason.", "reason", true,
+     false, 1,
      "SELECT source_id, reason, COUNT(*) FROM delivery FORCE INDEX (delivery_reason)"
-     " WHERE reason > '' GROUP BY source_id, reason"},
+     " WHERE reason IN (" REASONS ") GROUP BY reason, source_id"},
     {"purchase_drained_total", "counter", "Deliveries that workers finished, by result.", "result",
-     false, 1, "SELECT result, CAST(SUM(value) AS SIGNED) FROM worker_counter GROUP BY result"},
-    {"purchase_tokens", "gauge", "Miro tokens stored, by state.", "state", false, 1,
-     "SELECT state, COUNT(*) FROM miro_token GROUP BY state"},
+     false, false, 1,
+     "SELECT result, CAST(SUM(value) AS SIGNED) FROM worker_counter GROUP BY result"},
+    {"purchase_tokens", "gauge", "Miro tokens stored, by state.", "state", false, true, 1,
+     WALK_FOR "SELECT state, COUNT(*) FROM miro_token GROUP BY state"},
     {"purchase_resync_last_success_timestamp_seconds", "gauge",
-     "When a resync of the source last succeeded.", NULL, true, TIME_SECOND,
+     "When a resync of the source last succeeded.", NULL, true, false, TIME_SECOND,
      "SELECT source_id, last_success_at FROM resync_source WHERE last_success_at IS NOT NULL"},
     {"purchase_source_healthy", "gauge",
      "0: the last resync found the shop's webhook disabled or its API closed to us, or the shop"
      " signed an error instead of an order within the last day.",
-     NULL, true, 1,
+     NULL, true, false, 1,
      "SELECT s.id, IF(EXISTS(SELECT 1 FROM resync_source r WHERE r.source_id = s.id"
      " AND r.trouble IS NOT NULL)"
      " OR EXISTS(SELECT 1 FROM delivery d FORCE INDEX (delivery_reason)"
@@ -105,12 +125,12 @@ static const struct figure figures[] = {
      " CAST((UNIX_TIMESTAMP(NOW(6)) - 86400) * 1000000 AS SIGNED)), 0, 1)"
      " FROM source s WHERE s.retired_at IS NULL"},
     {"purchase_orders_without_address", "gauge",
-     "Paid orders that carry neither an address nor a reference.", NULL, true, 1,
-     "SELECT s.id, (SELECT COUNT(*) FROM shop_order o WHERE o.source_id = s.id"
-     " AND o.subject_kind = 'none' AND o.status = 'paid') FROM source s"
-     " WHERE s.retired_at IS NULL"},
-    {"purchase_entitlements_active", "gauge", "Contributions that are active.", NULL, false, 1,
-     "SELECT COUNT(*) FROM contribution WHERE state = 'active'"},
+     "Paid orders that carry neither an address nor a reference.", NULL, true, true, 1,
+     WALK_FOR "SELECT s.id, (SELECT COUNT(*) FROM shop_order o WHERE o.source_id = s.id"
+              " AND o.subject_kind = 'none' AND o.status = 'paid') FROM source s"
+              " WHERE s.retired_at IS NULL"},
+    {"purchase_entitlements_active", "gauge", "Contributions that are active.", NULL, false, true,
+     1, WALK_FOR "SELECT COUNT(*) FROM contribution WHERE state = 'active'"},
 };
 
 /* One sample line. Names of sources and enums need no escaping: their alphabets are fixed. */
@@ -143,18 +163,96 @@ static void figure_line(const struct figure *figure, const struct source_map *so
         buf_printf(out, " %.3f\n", (double)db_int(rows, column) / (double)figure->scale);
 }
 
+static enum db_result figure_read(struct db *db, const struct figure *figure,
+                                  const struct source_map *sources, struct buf *out)
+{
+    struct db_rows *rows;
+    enum db_result result = db_query(db, figure->sql, NULL, 0, &rows);
+
+    if (result != DB_OK)
+        return result;
+    metric_head(out, figure->name, figure->type, figure->help);
+    while (db_rows_next(rows))
+        figure_line(figure, sources, rows, out);
+    db_rows_free(rows);
+    return DB_OK;
+}
+
+#define FIGURES (sizeof(figures) / sizeof(figures[0]))
+
+/*
+ * What a walk told last, for all readers of this process. A walk that took long stands a hundred
+ * times as long: however large the shop, scrapes cost it a hundredth of one connection.
+ */
+static struct {
+    pthread_mutex_t lock;
+    struct {
+        struct buf text;
+        int64_t due; /* monotonic */
+    } figures[FIGURES];
+} kept = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* True if it is time to walk again, which is then the caller's to do; else what is kept is copied.
+ */
+static bool walk_is_due(size_t figure, struct buf *out)
+{
+    int64_t now = clock_monotonic();
+    bool due;
+
+    pthread_mutex_lock(&kept.lock);
+    due = now >= kept.figures[figure].due;
+    if (due)
+        kept.figures[figure].due = now + LIMIT_DB_IO_S * TIME_SECOND;
+    else
+        buf_append(out, kept.figures[figure].text.data, kept.figures[figure].text.len);
+    pthread_mutex_unlock(&kept.lock);
+    return due;
+}
+
+/* What a walk came to; a database that is away says nothing, and the old text stands. */
+static void walk_keep(size_t figure, enum db_result result, const struct buf *text, int64_t took)
+{
+    pthread_mutex_lock(&kept.lock);
+    kept.figures[figure].due = 0;
+    if (result == DB_OK || result == DB_FAILED) {
+        buf_reset(&kept.figures[figure].text);
+        buf_append(&kept.figures[figure].text, text->data, text->len);
+        if (took >= WALK_QUICK)
+            kept.figures[figure].due = clock_monotonic() + took * WALK_REST;
+    }
+    pthread_mutex_unlock(&kept.lock);
+}
+
+/* A figure that walks; one that the server gave up is left out until it is due again. */
+static enum db_result walk_read(struct db *db, size_t figure, const struct source_map *sources,
+                                struct buf *out)
+{
+    int64_t began = clock_monotonic();
+    struct buf text = {0};
+    enum db_result result;
+
+    if (!walk_is_due(figure, out))
+        return DB_OK;
+    result = figure_read(db, &figures[figure], sources, &text);
+    walk_keep(figure, result, &text, clock_monotonic() - began);
+    if (result == DB_FAILED) {
+        log_warn("health", "figure_left_out", LOG_S("figure", figures[figure].name),
+                 LOG_S("why", db_error(db)));
+        result = DB_OK;
+    }
+    buf_append(out, text.data, text.len);
+    buf_free(&text);
+    return result;
+}
+
 static enum db_result read_figures(struct db *db, const struct source_map *sources, struct buf *out)
 {
-    for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++) {
-        struct db_rows *rows;
-        enum db_result result = db_query(db, figures[i].sql, NULL, 0, &rows);
+    for (size_t i = 0; i < FIGURES; i++) {
+        enum db_result result = figures[i].walks ? walk_read(db, i, sources, out)
+                                                 : figure_read(db, &figures[i], sources, out);
 
         if (result != DB_OK)
             return result;
-        metric_head(out, figures[i].name, figures[i].type, figures[i].help);
-        while (db_rows_next(rows))
-            figure_line(&figures[i], sources, rows, out);
-        db_rows_free(rows);
     }
     return DB_OK;
 }

@@ -299,32 +299,73 @@ enum db_result resync_claim(struct db *db, const struct resync_want *want, struc
     return db_transaction(db, claim_body, &work);
 }
 
-/* Runs that ended, or that nobody goes on with, and that left something on the stage. */
-static enum db_result sweep_find(struct db *db, unsigned char ids[SWEEP_MOST][RESYNC_ID_LEN],
-                                 size_t *count)
+/* The first run after this one that has something in the table; false after the last. A step a run:
+ * of one statement about all of them the server makes a walk through all that they staged. */
+static enum db_result stage_next(struct db *db, const char *sql, unsigned char id[RESYNC_ID_LEN],
+                                 size_t *len, bool *found)
+{
+    struct db_value after = DB_VALUE_BYTES(id, *len);
+    struct db_rows *rows;
+    enum db_result result = db_query(db, sql, &after, 1, &rows);
+
+    if (result != DB_OK)
+        return result;
+    *found = db_rows_next(rows);
+    if (*found) {
+        const char *next = db_bytes(rows, 0, len);
+
+        *len = *len < RESYNC_ID_LEN ? *len : RESYNC_ID_LEN;
+        memcpy(id, next, *len);
+    }
+    db_rows_free(rows);
+    return DB_OK;
+}
+
+/* Whether a run ended, or nobody goes on with it. */
+static enum db_result run_is_over(struct db *db, const unsigned char id[RESYNC_ID_LEN], bool *over)
 {
     struct db_rows *rows;
     enum db_result result = db_query(
         db,
-        "SELECT r.run_id FROM resync_run r WHERE (r.finished_at IS NOT NULL OR r.began_at < ?)"
+        "SELECT 1 FROM resync_run r WHERE r.run_id = ?"
+        " AND (r.finished_at IS NOT NULL OR r.began_at < ?)"
         " AND NOT EXISTS (SELECT 1 FROM resync_source s WHERE s.run_id = r.run_id"
-        " AND s.lease_until > ?)"
-        " AND (EXISTS (SELECT 1 FROM resync_staged g WHERE g.run_id = r.run_id)"
-        " OR EXISTS (SELECT 1 FROM resync_judged j WHERE j.run_id = r.run_id)) LIMIT ?",
-        (struct db_value[]){DB_VALUE_INT(clock_now() - FORGOTTEN), DB_VALUE_INT(clock_now()),
-                            DB_VALUE_INT(SWEEP_MOST)},
+        " AND s.lease_until > ?)",
+        (struct db_value[]){DB_VALUE_BYTES(id, RESYNC_ID_LEN),
+                            DB_VALUE_INT(clock_now() - FORGOTTEN), DB_VALUE_INT(clock_now())},
         3, &rows);
 
     if (result != DB_OK)
         return result;
-    for (*count = 0; *count < SWEEP_MOST && db_rows_next(rows); ++*count) {
-        size_t len;
-        const char *id = db_bytes(rows, 0, &len);
-
-        memcpy(ids[*count], id, len < RESYNC_ID_LEN ? len : RESYNC_ID_LEN);
-    }
+    *over = db_rows_next(rows);
     db_rows_free(rows);
     return DB_OK;
+}
+
+/* Runs that are over and left something on the stage; one may be told twice. */
+static enum db_result sweep_find(struct db *db, unsigned char ids[SWEEP_MOST][RESYNC_ID_LEN],
+                                 size_t *count)
+{
+    static const char *const next[] = {
+        "SELECT run_id FROM resync_staged WHERE run_id > ? ORDER BY run_id LIMIT 1",
+        "SELECT run_id FROM resync_judged WHERE run_id > ? ORDER BY run_id LIMIT 1"};
+    enum db_result result = DB_OK;
+
+    *count = 0;
+    for (size_t i = 0; i < 2 && result == DB_OK; i++) {
+        unsigned char id[RESYNC_ID_LEN] = {0};
+        bool found = true, over = false;
+        size_t len = 0;
+
+        while (result == DB_OK && found && *count < SWEEP_MOST) {
+            result = stage_next(db, next[i], id, &len, &found);
+            if (result == DB_OK && found)
+                result = run_is_over(db, id, &over);
+            if (result == DB_OK && found && over)
+                memcpy(ids[(*count)++], id, RESYNC_ID_LEN);
+        }
+    }
+    return result;
 }
 
 /* A run that nobody went on with is over before its stage is cleared. */

@@ -91,12 +91,18 @@ enum db_result rows_write(struct db *db, const char *head, const char *group, co
     return result;
 }
 
-/* The keys of one slice, the last one repeated until their number is a power of two. */
+/*
+ * The keys of one slice, the last one repeated until their number is a power of two. A DELETE has
+ * two at least: of a list of one row MariaDB makes an equality of rows, for which it finds no key
+ * outside of a SELECT, and walks the table.
+ */
 static void slice_pad(struct values *slice, const struct db_value *keys, size_t rows,
-                      size_t columns)
+                      size_t columns, bool deletes)
 {
     size_t padded = db_padded(rows);
 
+    if (deletes && padded < 2)
+        padded = 2;
     slice->count = 0;
     for (size_t row = 0; row < padded; row++) {
         const struct db_value *key = keys + (row < rows ? row : rows - 1) * columns;
@@ -143,7 +149,7 @@ enum db_result rows_read(struct db *db, const char *head, const char *group, con
     for (size_t done = 0; done < total && result == DB_OK;) {
         size_t rows = total - done < ROWS_MOST ? total - done : ROWS_MOST;
 
-        slice_pad(&slice, keys->items + done * columns, rows, columns);
+        slice_pad(&slice, keys->items + done * columns, rows, columns, row == NULL);
         result = slice_read(db, head, group, tail, &slice, columns, row, arg);
         done += rows;
     }
