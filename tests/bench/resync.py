@@ -5,17 +5,20 @@
     resync.py --smoke            500 and 2,000: proves that it runs, and that memory does not grow with the orders
     resync.py --orders N,N,...   other sizes
 
-Shop, worker and database share the machine's cores. Every third order carries a refund whose lines take a call of
-their own; the shop's rate is that of its pages alone, read by one client that does nothing else.
+Shop, worker and database share the machine's cores. A fifth of the orders carry a refund whose lines take a call of
+their own. What the shop can serve is measured with one client that throws the answers away: its pages alone, and the
+questions that a resync asks, pages and refunds, in their order and without waiting between them. Beside that stands how
+fast the resync reads (asks, reads and stages), judges and applies.
 """
 
 import argparse
 import base64
-import http.client
 import json
 import os
+import socket
 import subprocess
 import sys
+import threading
 import time
 
 from mariadb import MariaDB
@@ -26,6 +29,7 @@ CATALOGUE = {"entitlements": {"icons-pro": {}, "extra-boards": {}},
                           {"source": SOURCE, "product": "11", "grants": ["extra-boards"]}]}
 PER_PAGE = 100
 PAGES_TIMED = 100
+LOOK_EVERY = 0.03  # seconds
 ROOMY = ["--innodb-buffer-pool-size=512M", "--innodb-log-file-size=256M"]  # as a small host of a seller's would have
 GROWTH_MOST = 1.25  # of the peak, from the smallest to the greatest size
 
@@ -59,20 +63,74 @@ def stock(run, orders):
     wait_for(lambda: ask(run, "GET", "many")["left"] == 0, 300, "the shop's orders")
 
 
-def page_rate(run, orders):
-    """Orders a second that the shop serves, in pages."""
-    key = {"Authorization": "Basic " + base64.b64encode(b"ck_1:cs_1").decode()}
-    connection = http.client.HTTPConnection("127.0.0.1", run.sandbox_port, timeout=60)
-    pages = min(PAGES_TIMED, orders // PER_PAGE)
+class Reader:
+    """A kept connection to the shop on which questions are sent ahead and answers are thrown away."""
+
+    def __init__(self, run):
+        key = base64.b64encode(b"ck_1:cs_1").decode()
+        self.head = f" HTTP/1.1\r\nHost: 127.0.0.1:{run.sandbox_port}\r\nAuthorization: Basic {key}\r\n\r\n"
+        self.socket = socket.create_connection(("127.0.0.1", run.sandbox_port), timeout=60)
+        self.file = self.socket.makefile("rb", buffering=1 << 20)
+
+    def ask(self, targets):
+        self.socket.sendall("".join(f"GET {target}{self.head}" for target in targets).encode())
+        return [self.answer() for _ in targets]
+
+    def answer(self):
+        status, length = self.file.readline().split()[1], 0
+        while (line := self.file.readline()) != b"\r\n":
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-length":
+                length = int(value)
+        body = self.file.read(length)
+        assert status == b"200", (status, body[:200])
+        return body
+
+    def close(self):
+        self.file.close()
+        self.socket.close()
+
+
+def served(run, orders):
+    """(of its pages alone, of all that a resync asks): orders a second that the shop serves."""
+    pages = [f"/wp-json/wc/v3/orders?status=any&per_page={PER_PAGE}&orderby=modified&order=asc"
+             f"&dates_are_gmt=true&page={page}" for page in range(1, min(PAGES_TIMED, orders // PER_PAGE) + 1)]
+    reader = Reader(run)
+    refunds = [[f"/wp-json/wc/v3/orders/{order['id']}/refunds?per_page=100"
+                for order in json.loads(reader.ask([page])[0]) if order["refunds"]] for page in pages]
     began = time.monotonic()
-    for page in range(1, pages + 1):
-        connection.request("GET", f"/wp-json/wc/v3/orders?status=any&per_page={PER_PAGE}"
-                                  f"&orderby=modified&order=asc&page={page}", headers=key)
-        answer = connection.getresponse()
-        answer.read()
-        assert answer.status == 200, answer.status
-    connection.close()
-    return pages * PER_PAGE / (time.monotonic() - began)
+    for page in pages:
+        reader.ask([page])
+    alone = time.monotonic() - began
+    for page, lists in zip(pages, refunds):
+        reader.ask([page, *lists])
+    reader.close()
+    return len(pages) * PER_PAGE / alone, len(pages) * PER_PAGE / (time.monotonic() - began - alone)
+
+
+class Phases:
+    """How long the run that is under way spends in each of its states: asked every few hundredths of a second."""
+
+    def __init__(self, run):
+        self.run = run
+        self.seconds = {}
+        self.over = threading.Event()
+        self.thread = threading.Thread(target=self.watch)
+        self.thread.start()
+
+    def watch(self):
+        last = time.monotonic()
+        while not self.over.wait(LOOK_EVERY):
+            state = self.run.sql("SELECT state FROM resync_run WHERE finished_at IS NULL").strip()
+            now = time.monotonic()
+            self.seconds[state] = self.seconds.get(state, 0) + now - last
+            last = now
+
+    def end(self, orders):
+        self.over.set()
+        self.thread.join()
+        return {state: orders / self.seconds[state] if self.seconds.get(state) else None
+                for state in ("reading", "judging", "applying")}
 
 
 def peak_of(pid):
@@ -109,21 +167,26 @@ def resync(run, *options):
 def measure(server, orders):
     with Deployment(server, files={f"{SOURCE}.key": "ck_1:cs_1\n"}) as run:
         stock(run, orders)
-        served = page_rate(run, orders)
+        alone, asked = served(run, orders)
+        phases = Phases(run)
         first, first_peak, summary = resync(run)
+        rates = phases.end(orders)
         second, second_peak, again = resync(run, "--full")
         assert " 0 changes" in again, again
         print(f"  {summary}\n  {again}", file=sys.stderr)
-    return {"orders": orders, "served": served, "first": orders / first, "second": orders / second,
-            "first_peak": first_peak, "second_peak": second_peak}
+    return {"orders": orders, "served": alone, "asked": asked, **rates, "first": orders / first,
+            "second": orders / second, "first_peak": first_peak, "second_peak": second_peak}
+
+
+COLUMNS = (("served", "pages served"), ("asked", "all it asks"), ("reading", "read"), ("judging", "judged"),
+           ("applying", "applied"), ("first", "first resync"), ("second", "--full again"))
 
 
 def show(rows):
-    print(f"{'orders':>10}{'pages served':>16}{'first resync':>16}{'--full again':>16}"
-          f"{'of the pages':>14}{'peak, first':>14}{'peak, again':>14}")
+    print(f"{'orders':>9}" + "".join(f"{name:>14}" for _, name in COLUMNS) + f"{'peak, first':>14}{'peak, again':>14}")
     for row in rows:
-        print(f"{row['orders']:>10,}{row['served']:>14,.0f}/s{row['first']:>14,.0f}/s"
-              f"{row['second']:>14,.0f}/s{row['first'] / row['served']:>14.2f}"
+        print(f"{row['orders']:>9,}" +
+              "".join(f"{row[key]:>12,.0f}/s" if row[key] else f"{'-':>14}" for key, _ in COLUMNS) +
               f"{row['first_peak']:>11,} kB{row['second_peak']:>11,} kB")
 
 
