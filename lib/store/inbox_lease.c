@@ -173,16 +173,20 @@ static enum db_result lease_candidates(struct db *db, struct lease *lease)
 }
 
 /*
- * Takes from each queue in turn, until there are enough, or their bodies come to enough. Each
- * queue's window begins at a random place, so that workers on the nodes of a cluster, which do not
- * see each other's row locks, seldom pick the same rows.
+ * Takes from each queue in turn, until there are enough, or their bodies come to enough: then those
+ * whose next still fits go on. Whose turn is first is drawn by lot, lest the large bodies of some
+ * shops never leave room for another's. Each queue's window begins at a random place, so that
+ * workers on the nodes of a cluster, which do not see each other's row locks, seldom pick the same
+ * rows.
  */
 static void lease_window(struct lease *lease)
 {
     size_t share = lease->want->most / lease->queue_count + 1;
-    size_t bytes = 0, before;
+    size_t bytes = 0, before, first;
     uint32_t random;
 
+    digest_random(&random, sizeof(random));
+    first = random % lease->queue_count;
     for (size_t i = 0; i < lease->queue_count; i++) {
         struct candidates *queue = &lease->queues[i];
 
@@ -192,15 +196,17 @@ static void lease_window(struct lease *lease)
     do {
         before = lease->ids.count;
         for (size_t i = 0; i < lease->queue_count; i++) {
-            struct candidates *queue = &lease->queues[i];
+            struct candidates *queue = &lease->queues[(first + i) % lease->queue_count];
             const struct candidate *next;
 
             if (queue->taken == queue->count || queue->taken >= queue->most ||
                 lease->ids.count == lease->want->most)
                 continue;
             next = &queue->items[(queue->start + queue->taken) % queue->count];
-            if (lease->ids.count > 0 && bytes + next->bytes > LIMIT_LEASE_BYTES)
-                return;
+            if (lease->ids.count > 0 && bytes + next->bytes > LIMIT_LEASE_BYTES) {
+                queue->most = queue->taken;
+                continue;
+            }
             bytes += next->bytes;
             queue->taken++;
             values_add_int(&lease->ids, next->id);
