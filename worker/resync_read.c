@@ -219,9 +219,11 @@ static enum shop_answer_verdict read_page(struct fetch_task *task, const struct 
     verdict = shop_read_listing(task->source, &page->resync->walk, page->cursor, answer,
                                 &page->listing, detail);
     page->call.pause_us = page->listing.pause_us;
-    /* The shop works at the page after while this one is taken in, unless it wants a pause. */
+    /* The shop works at the page after while this one is taken in, unless it wants a pause, or the
+     * run is over and this one is only waited for. */
     if (verdict == SHOP_ANSWER_READ && page->listing.next != NULL && page->listing.pause_us == 0 &&
-        page->after->cursor == NULL &&
+        page->after->cursor == NULL && !page->resync->worker->stopping &&
+        page->resync->end == RESYNC_END_NONE &&
         page_plan(page->resync, page->after, page->listing.next) == 0)
         resync_call_send(page->resync, &page->after->call);
     return verdict;
