@@ -159,6 +159,23 @@ struct kept_answer *answer_cache_keep(struct answer_cache *cache, struct standin
     return &entry->kept;
 }
 
+struct kept_answer *answer_cache_renew(struct answer_cache *cache, struct standing *standing,
+                                       const unsigned char (*subjects)[DIGEST_LEN], size_t count,
+                                       int64_t true_at)
+{
+    struct entry *entry = entry_find(cache, standing->user, standing->team);
+    struct kept_answer *kept;
+
+    if (!entry || !entry->kept.in_doubt || true_at < entry->kept.true_at)
+        return NULL;
+    kept = answer_cache_keep(cache, standing, subjects, count);
+    if (kept) {
+        kept->in_doubt = true;
+        kept->true_at = true_at;
+    }
+    return kept;
+}
+
 void kept_answer_render(struct answer_cache *cache, struct kept_answer *kept, int64_t now)
 {
     struct answer answer;

@@ -39,6 +39,7 @@ struct check {
     struct wait *wait;
     struct standing_read read;
     uint64_t moment; /* before it was submitted */
+    int64_t submitted;
     bool reading, failed;
     struct check_list *list; /* of `readings`, or NULL */
     int64_t arrived, patient_until;
@@ -363,7 +364,8 @@ static enum cache_result check_judge(const struct check *check)
     return CACHE_HIT;
 }
 
-/* Keeps what was read, if it may be kept. */
+/* Keeps what was read, if it may be kept; else in doubt, in place of an older answer in doubt, which
+ * is known to be old now. */
 static struct kept_answer *check_keep(struct check *check, enum cache_result judged)
 {
     struct front *front = check->asking.front;
@@ -376,11 +378,14 @@ static struct kept_answer *check_keep(struct check *check, enum cache_result jud
         kept = answer_cache_keep(front->answers, &read->standing,
                                  (const unsigned char(*)[DIGEST_LEN])read->subjects,
                                  read->subject_count);
-        judged = CACHE_LARGE;
+        if (!kept)
+            metrics_cache(front->metrics, CACHE_LARGE);
+        return kept;
     }
-    if (!kept)
-        metrics_cache(front->metrics, judged);
-    return kept;
+    metrics_cache(front->metrics, judged);
+    return answer_cache_renew(front->answers, &read->standing,
+                              (const unsigned char(*)[DIGEST_LEN])read->subjects,
+                              read->subject_count, check->submitted);
 }
 
 /* What was read is kept if it may be, and told to whoever still wants to know. */
@@ -392,10 +397,11 @@ static void check_was_read(struct check *check)
     check->failed = false;
     if (!check->asking.request)
         check_free(check);
-    else if (kept)
+    else if (kept && !kept->in_doubt)
         check_tell_kept(check, kept);
     else
-        check_tell(check, &check->read.standing, -1, judged == CACHE_HIT ? &check->read : NULL);
+        check_tell(check, kept ? &kept->standing : &check->read.standing, -1,
+                   judged == CACHE_HIT ? &check->read : NULL);
 }
 
 static void check_read_done(void *operation, enum db_result result)
@@ -429,6 +435,7 @@ static void check_read(struct check *check)
     memcpy(standing->user, check->asking.user, sizeof(standing->user));
     memcpy(standing->team, check->asking.team, sizeof(standing->team));
     check->moment = subjects_moment(front->subjects);
+    check->submitted = clock_monotonic();
     check->reading = front_submit(front, &standing_batch, &check->read, check_read_done);
     if (!check->reading)
         check_failed(check);
