@@ -259,7 +259,7 @@ static void narrow(const struct roster *roster, int64_t after, int64_t before, s
 {
     size_t from = after == TIME_NONE ? 0 : roster_place(roster, after + 1, 0);
     size_t to = before == TIME_NONE ? roster->count : roster_place(roster, before, 0);
-    found->entries = roster->entries + from;
+    found->entries = roster->count == 0 ? NULL : roster->entries + from;
     found->count = to > from ? to - from : 0;
     if (roster->count == 0)
         found->orders = xcalloc(1, sizeof(*found->orders));
