@@ -64,9 +64,12 @@ struct readings {
 /* Answers with a body, or with 304 where it is NULL. `version` is NULL for a single key. */
 static void asking_answer(struct asking *asking, const char *version, const char *body, size_t len)
 {
-    char headers[HEADERS_ROOM];
-    snprintf(headers, sizeof(headers), "%s%s%s%s", body ? JSON : "", version ? "ETag: \"" : "",
-             version ? version : "", version ? "\"\r\n" : "");
+    char headers[HEADERS_ROOM], *at = headers;
+    if (body)
+        at = stpcpy(at, JSON);
+    if (version)
+        at = stpcpy(stpcpy(stpcpy(at, "ETag: \""), version), "\"\r\n");
+    *at = '\0';
     front_answer(asking->front, asking->request, body ? 200 : 304, headers, body, len);
     metrics_check(asking->front->metrics, body ? CHECK_ANSWERED : CHECK_NOT_MODIFIED);
     asking->request = NULL;
@@ -111,16 +114,16 @@ static bool cache_is_on(const struct front *front)
 }
 
 /* What is kept for the user and known to be true now, or LIMIT_FEED_FRESH_MS ago; else NULL. */
-static struct kept_answer *cache_current(const struct asking *asking)
+static struct kept_answer *cache_current(const struct asking *asking, int64_t monotonic)
 {
     struct front *front = asking->front;
     struct kept_answer *kept;
 
     if (!cache_is_on(front))
         return NULL;
-    follower_need(front->follower);
+    follower_need(front->follower, monotonic);
     kept = answer_cache_find(front->answers, asking->user, asking->team);
-    if (kept && (kept->in_doubt || !follower_fresh(front->follower, clock_monotonic())))
+    if (kept && (kept->in_doubt || !follower_fresh(front->follower, monotonic)))
         kept = NULL;
     return kept;
 }
@@ -274,7 +277,7 @@ static void check_unchanged(struct check *check, const char *version, int64_t ch
     else if (read)
         subjects_stand(front->subjects, wait_stander(check->wait),
                        (const unsigned char(*)[DIGEST_LEN])read->subjects, read->subject_count);
-    follower_need(front->follower);
+    follower_need(front->follower, clock_monotonic());
     wait_sleep(check->wait,
                changes_at == TIME_NONE ? TIME_NONE : clock_monotonic() + changes_at - now);
     if (!check->reading)
@@ -444,7 +447,7 @@ static void check_read(struct check *check)
 /* A wait's look. One that was told an old answer may still be read for. */
 static void check_look(struct check *check)
 {
-    struct kept_answer *kept = cache_current(&check->asking);
+    struct kept_answer *kept = cache_current(&check->asking, clock_monotonic());
     if (check->reading)
         wait_sleep(check->wait, TIME_NONE);
     else if (kept)
@@ -468,7 +471,7 @@ static void check_begin(struct check *check)
  * or it is read. */
 static void check_fed(struct check *check)
 {
-    struct kept_answer *kept = cache_current(&check->asking);
+    struct kept_answer *kept = cache_current(&check->asking, clock_monotonic());
 
     readings_leave(check);
     if (!kept) {
@@ -604,8 +607,8 @@ static void asking_hold(struct asking *asking, int64_t now)
 static bool asking_hit(struct asking *asking)
 {
     struct front *front = asking->front;
-    struct kept_answer *kept = cache_current(asking);
     int64_t arrived = http_arrived(asking->request), now = clock_monotonic();
+    struct kept_answer *kept = cache_current(asking, now);
 
     if (!kept)
         return false;

@@ -179,9 +179,9 @@ void follower_free(struct follower *follower)
     free(follower);
 }
 
-void follower_need(struct follower *follower)
+void follower_need(struct follower *follower, int64_t monotonic)
 {
-    follower->needed_until = clock_monotonic() + LIMIT_FEED_LINGER_MS * MILLISECOND;
+    follower->needed_until = monotonic + LIMIT_FEED_LINGER_MS * MILLISECOND;
     if (!follower->asleep)
         return;
     follower->asleep = false;

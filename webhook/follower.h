@@ -17,7 +17,7 @@ struct follower *follower_new(struct front *front);
 void follower_free(struct follower *follower); /* after the engine's end */
 
 /* Somebody asks: reads the feed often for a while. */
-void follower_need(struct follower *follower);
+void follower_need(struct follower *follower, int64_t monotonic);
 /* Reads it at once, or as soon as the reading under way has ended: readings_fed() is told. */
 void follower_read_now(struct follower *follower);
 /* Whether what was not touched yet was true LIMIT_FEED_FRESH_MS ago, or later. */

@@ -15,9 +15,19 @@ struct slot {
     struct id_token token;
 };
 
+/* A set's marks lie together, so that looking through them touches no slot but the right one. */
 struct token_memory {
+    uint32_t marks[SETS][WAYS]; /* of each slot's digest */
     struct slot slots[SETS][WAYS];
 };
+
+/* Other bits than those that choose the set. */
+static uint32_t mark_of(const unsigned char digest[DIGEST_LEN])
+{
+    uint32_t bits;
+    memcpy(&bits, digest + sizeof(bits), sizeof(bits));
+    return bits;
+}
 
 struct token_memory *token_memory_new(void)
 {
@@ -54,12 +64,14 @@ static bool slot_is_good(const struct slot *slot, int64_t now)
 bool token_memory_find(const struct token_memory *memory, const unsigned char digest[DIGEST_LEN],
                        int64_t now, struct id_token *out)
 {
-    const struct slot *slots = memory->slots[set_of(digest)];
+    const size_t set = set_of(digest);
+    const uint32_t mark = mark_of(digest);
     for (size_t i = 0; i < WAYS; i++) {
-        if (!slot_is_good(&slots[i], now) ||
-            !digest_equal(slots[i].digest, DIGEST_LEN, digest, DIGEST_LEN))
+        const struct slot *slot = &memory->slots[set][i];
+        if (memory->marks[set][i] != mark || !slot_is_good(slot, now) ||
+            !digest_equal(slot->digest, DIGEST_LEN, digest, DIGEST_LEN))
             continue;
-        *out = slots[i].token;
+        *out = slot->token;
         return true;
     }
     return false;
@@ -86,7 +98,9 @@ static struct slot *slot_for(struct slot *slots, const unsigned char digest[DIGE
 void token_memory_keep(struct token_memory *memory, const unsigned char digest[DIGEST_LEN],
                        int64_t now, const struct id_token *token)
 {
-    struct slot *slot = slot_for(memory->slots[set_of(digest)], digest, now);
+    const size_t set = set_of(digest);
+    struct slot *slot = slot_for(memory->slots[set], digest, now);
+    memory->marks[set][slot - memory->slots[set]] = mark_of(digest);
     memcpy(slot->digest, digest, DIGEST_LEN);
     slot->verified_at = now;
     slot->token = *token;
