@@ -158,7 +158,8 @@ static void *ahead_run(void *arg)
     return NULL;
 }
 
-/* Signals are the loop's: the thread is born with all of them blocked. */
+/* Signals are the loop's: the thread is born with all of them blocked. Where no thread is to be had
+ * the work goes on without. */
 void ahead_begin(struct ahead *ahead, const struct worker *worker)
 {
     sigset_t all, before;
@@ -174,10 +175,10 @@ void ahead_begin(struct ahead *ahead, const struct worker *worker)
                                       .fresh_only = true};
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
-    if (pthread_create(&ahead->thread, NULL, ahead_run, ahead) != 0)
-        die("worker: no thread to lease ahead");
+    ahead->begun = pthread_create(&ahead->thread, NULL, ahead_run, ahead) == 0;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    ahead->begun = true;
+    if (!ahead->begun)
+        log_warn("inbox", "no_thread_to_lease_ahead");
 }
 
 enum db_result ahead_take(struct ahead *ahead, struct jobs *out)
@@ -187,8 +188,12 @@ enum db_result ahead_take(struct ahead *ahead, struct jobs *out)
         return DB_OK;
     pthread_join(ahead->thread, NULL);
     ahead->begun = false;
-    *out = ahead->jobs;
-    if (ahead->result != DB_OK)
-        log_error("inbox", "lease_ahead_failed", LOG_S("error", db_error(ahead->worker->ahead_db)));
-    return ahead->result;
+    if (ahead->result == DB_OK) {
+        *out = ahead->jobs;
+        return DB_OK;
+    }
+    /* Its connection failed, not the work's own: what it may have leased goes back. */
+    log_warn("inbox", "lease_ahead_failed", LOG_S("error", db_error(ahead->worker->ahead_db)));
+    jobs_free(&ahead->jobs);
+    return inbox_release(ahead->worker->db, ahead->worker->owner);
 }

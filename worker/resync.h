@@ -49,10 +49,11 @@ struct resync {
     struct resync_run run;
     struct shop_walk walk;
     enum resync_end end;
-    struct buf problem; /* why it ended, a sentence */
-    struct buf trouble; /* what is wrong with the shop's webhook, a sentence */
-    int64_t held_until; /* the lease is extended before that (monotonic) */
-    int64_t told_at;    /* the last line of progress (monotonic) */
+    struct buf problem;   /* why it ended, a sentence */
+    struct buf trouble;   /* what is wrong with the shop's webhook, a sentence */
+    int64_t held_until;   /* the lease is extended before that (monotonic) */
+    int64_t paused_until; /* the shop asked to be left alone (monotonic) */
+    int64_t told_at;      /* the last line of progress (monotonic) */
     int64_t losers, entitled;
     bool resumed;     /* until a page was read from where the run was left */
     unsigned silence; /* questions in a row that got no answer */

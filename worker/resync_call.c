@@ -72,6 +72,7 @@ int resync_pause(struct resync *resync, int64_t pause_us)
 {
     int64_t until = clock_monotonic() + pause_us;
 
+    resync->paused_until = until;
     while (clock_monotonic() < until) {
         if (turn(resync, (int)((until - clock_monotonic()) / 1000) + 1) != 0)
             return -1;

@@ -223,7 +223,7 @@ static enum shop_answer_verdict read_page(struct fetch_task *task, const struct 
      * run is over and this one is only waited for. */
     if (verdict == SHOP_ANSWER_READ && page->listing.next != NULL && page->listing.pause_us == 0 &&
         page->after->cursor == NULL && !page->resync->worker->stopping &&
-        page->resync->end == RESYNC_END_NONE &&
+        page->resync->end == RESYNC_END_NONE && clock_monotonic() >= page->resync->paused_until &&
         page_plan(page->resync, page->after, page->listing.next) == 0)
         resync_call_send(page->resync, &page->after->call);
     return verdict;
