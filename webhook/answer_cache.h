@@ -48,8 +48,8 @@ struct kept_answer *answer_cache_find(struct answer_cache *cache, const char *us
  */
 struct kept_answer *answer_cache_keep(struct answer_cache *cache, struct standing *standing,
                                       const unsigned char (*subjects)[DIGEST_LEN], size_t count);
-/* The same with what was true at `true_at` (monotonic) and may be so no more: in doubt. Only in place
- * of what is in doubt already, which is older; NULL, and nothing taken, if there is none. */
+/* The same with what was true at `true_at` (monotonic) and may be so no more: in doubt. Only in
+ * place of what is in doubt already, which is older; NULL, and nothing taken, if there is none. */
 struct kept_answer *answer_cache_renew(struct answer_cache *cache, struct standing *standing,
                                        const unsigned char (*subjects)[DIGEST_LEN], size_t count,
                                        int64_t true_at);

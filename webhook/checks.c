@@ -367,8 +367,8 @@ static enum cache_result check_judge(const struct check *check)
     return CACHE_HIT;
 }
 
-/* Keeps what was read, if it may be kept; else in doubt, in place of an older answer in doubt, which
- * is known to be old now. */
+/* Keeps what was read, if it may be kept; else in doubt, in place of an older answer in doubt,
+ * which is known to be old now. */
 static struct kept_answer *check_keep(struct check *check, enum cache_result judged)
 {
     struct front *front = check->asking.front;

@@ -213,20 +213,26 @@ static void wait_part(struct wait *wait)
     wait_due(wait, wait->due);
 }
 
-/* Makes room for one more wait of a user by ending the oldest. */
-static void waits_push_out(struct waits *waits, const char *user)
+/* Makes room for one more wait of a user by ending the oldest; false if too many of them part. */
+static bool waits_push_out(struct waits *waits, const char *user)
 {
     struct wait *wait, *oldest = NULL;
-    size_t standing = 0;
+    size_t standing = 0, parting = 0;
     LIST_FOREACH(wait, bucket_of(waits, user), beside)
     {
-        if (wait->state == WAIT_TOLD || wait->parting || strcmp(wait->user, user) != 0)
+        if (wait->state == WAIT_TOLD || strcmp(wait->user, user) != 0)
             continue;
+        if (wait->parting) {
+            if (++parting >= LIMIT_WAITS_PARTING)
+                return false;
+            continue;
+        }
         oldest = wait; /* the youngest stands first */
         standing++;
     }
     if (standing >= LIMIT_WAITS_PER_USER)
         wait_part(oldest);
+    return true;
 }
 
 /* A subject that its answer stands on was touched: it looks, in its turn where many are woken. */
@@ -250,8 +256,7 @@ struct wait *wait_begin(struct waits *waits, const char *user, int64_t ends_at,
 {
     if (waits->closed)
         return NULL;
-    waits_push_out(waits, user);
-    if (waits->count >= LIMIT_WAITS)
+    if (!waits_push_out(waits, user) || waits->count >= LIMIT_WAITS)
         return NULL;
     struct wait *wait = xcalloc(1, sizeof(*wait));
     wait->waits = waits;

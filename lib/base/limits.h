@@ -117,6 +117,7 @@
 #define LIMIT_INGEST_BYTES (256 << 20) /* deliveries that wait for the database, in all */
 #define LIMIT_WAITS 12000              /* checks that wait for news, in all */
 #define LIMIT_WAITS_PER_USER 2         /* one more ends the oldest */
+#define LIMIT_WAITS_PARTING 32         /* of a user that last a little yet: one more is not held */
 #define LIMIT_WAIT_S 30                /* `wait` of a check; more means this */
 #define LIMIT_WAIT_LOOK_MS                                                 \
     500 /* between two looks at a waiting check's answer, without the feed \
