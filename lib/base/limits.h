@@ -172,7 +172,7 @@
 #define LIMIT_FEED_BEGIN_ROWS 65536 /* of the reading that begins: of LIMIT_FEED_SETTLED_S */
 #define LIMIT_FEED_PLACE 512        /* bytes of what names a server */
 #define LIMIT_FEED_KEEP_S 3600      /* rows that are older are deleted */
-#define LIMIT_FEED_PURGE_ROWS 5000  /* by one statement */
+#define LIMIT_FEED_PURGE_ROWS 1000  /* at a time */
 
 /* The answer cache. */
 #define LIMIT_ANSWERS 16384            /* answers kept */

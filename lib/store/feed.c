@@ -58,10 +58,11 @@ static enum db_result read_rows(struct db *db, struct feed_read *read, const cha
     return DB_OK;
 }
 
-/* The latest row that is old enough for nothing below it to be on its way; 0 if there is none. */
-static enum db_result read_floor(struct db *db, uint64_t *floor)
+/* The latest row of at least this age: every id below it was given out before. 0 if there is none.
+ */
+static enum db_result read_floor(struct db *db, int seconds, uint64_t *floor)
 {
-    const struct db_value age = DB_VALUE_INT(LIMIT_FEED_SETTLED_S * TIME_SECOND);
+    const struct db_value age = DB_VALUE_INT(seconds * TIME_SECOND);
     struct db_rows *rows;
     enum db_result result = db_query(db,
                                      "SELECT id FROM change_feed WHERE changed_at <"
@@ -80,7 +81,7 @@ static enum db_result read_floor(struct db *db, uint64_t *floor)
 static enum db_result read_beginning(struct db *db, struct feed_read *read)
 {
     struct values values = {0};
-    enum db_result result = read_floor(db, &read->floor);
+    enum db_result result = read_floor(db, LIMIT_FEED_SETTLED_S, &read->floor);
 
     if (result != DB_OK)
         return result;
@@ -281,16 +282,14 @@ enum feed_step feed_tail_take(struct feed_tail *tail, struct feed_read *read, in
 
 enum db_result feed_purge(struct db *db, size_t *count)
 {
-    enum db_result result =
-        db_execute(db,
-                   "DELETE FROM change_feed WHERE changed_at <"
-                   " CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED) - ?"
-                   " AND id < (SELECT newest FROM (SELECT MAX(id) AS newest FROM change_feed) top)"
-                   " ORDER BY changed_at LIMIT ?",
-                   (struct db_value[]){DB_VALUE_INT(LIMIT_FEED_KEEP_S * TIME_SECOND),
-                                       DB_VALUE_INT(LIMIT_FEED_PURGE_ROWS)},
-                   2);
+    uint64_t floor;
+    enum db_result result = read_floor(db, LIMIT_FEED_KEEP_S, &floor);
 
+    if (result == DB_OK)
+        result = db_execute(
+            db, "DELETE FROM change_feed WHERE id < ? ORDER BY id LIMIT ?",
+            (struct db_value[]){DB_VALUE_INT((int64_t)floor), DB_VALUE_INT(LIMIT_FEED_PURGE_ROWS)},
+            2);
     if (result == DB_OK)
         *count = (size_t)db_affected(db);
     return result;

@@ -77,8 +77,8 @@ enum feed_step feed_tail_begin(struct feed_tail *tail, const struct feed_read *r
 enum feed_step feed_tail_take(struct feed_tail *tail, struct feed_read *read, int64_t elapsed)
     __attribute__((warn_unused_result));
 
-/* Deletes rows older than LIMIT_FEED_KEEP_S, never the newest: readers find their way by it. At
- * most LIMIT_FEED_PURGE_ROWS; *count of them. */
+/* Deletes rows below the latest one that is older than LIMIT_FEED_KEEP_S: readers find their way by
+ * the newest, which therefore stays. At most LIMIT_FEED_PURGE_ROWS; *count of them. */
 enum db_result feed_purge(struct db *db, size_t *count) __attribute__((warn_unused_result));
 
 #endif
