@@ -512,21 +512,41 @@ class Away(Case):
         wait_for(lambda: "stale_seconds" not in client.ask()[1], 30, "a fresh answer")
 
 
-class Lost(Case):
-    def rows(self, count, step):
-        """So many rows with ids so far apart, in one transaction."""
-        self.shop.sql("INSERT INTO change_feed (id, subject, changed_at) SELECT"
-                      f" (SELECT COALESCE(MAX(id), 0) FROM change_feed) + seq * {step}, REPEAT('x', 32), {NOW}"
-                      f" FROM seq_1_to_{count}")
+def rows(shop, count, step):
+    """So many rows of the feed with ids so far apart, in one transaction."""
+    shop.sql("INSERT INTO change_feed (id, subject, changed_at) SELECT"
+             f" (SELECT COALESCE(MAX(id), 0) FROM change_feed) + seq * {step}, REPEAT('x', 32), {NOW}"
+             f" FROM seq_1_to_{count}")
 
+
+class KnownToBeOld(Case):
+    def test_what_was_read_meanwhile_takes_the_place_of_an_older_answer(self):
+        """While the feed is lost nothing is kept; what a check has told since must not be taken back with the database."""
+        user = self.user()
+        self.shop.sql(f"BEGIN; {grant(user)}; {feed(user)}; COMMIT")
+        client = self.kept(user)
+        self.assertEqual(client.items(), {"icons": 1})
+        rows(self.shop, 600, 2)
+        wait_for(lambda: client.ask() and self.lost("gaps") == 1, 10, "the loss")
+        self.shop.sql(f"BEGIN; UPDATE manual_grant SET revoked_at = 1 WHERE user_id = '{user}'; {feed(user)}; COMMIT")
+        self.assertEqual(client.items(), {})
+        self.server.kill()
+        self.addCleanup(lambda: self.server.running() or self.server.start())
+        answer = wait_for(lambda: (told := client.ask())[0] == 200 and "stale_seconds" in told[1] and told[1],
+                          10, "an old answer")
+        self.assertEqual(answer["entitlements"], [])
+        self.assertFalse(client.ask("/v1/entitlements/icons")[1]["entitled"])
+
+
+class Lost(Case):
     def test_more_gaps_than_are_remembered(self):
         user = self.user()
         client = self.kept(user)
-        self.rows(200, 2)
+        rows(self.shop, 200, 2)
         self.kept(user)
         self.assertGreaterEqual(self.shop.metric("purchase_feed_gaps"), 200)
         self.assertEqual(self.lost("gaps"), 0)
-        self.rows(600, 2)
+        rows(self.shop, 600, 2)
         wait_for(lambda: client.ask() and self.lost("gaps") == 1, 10, "the loss")
         for number in range(1, 4):  # every check reads the database now
             self.shop.sql(f"BEGIN; {grant(user)}; {feed(user)}; COMMIT")

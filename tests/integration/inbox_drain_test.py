@@ -18,10 +18,11 @@ LEASE = 60     # seconds that a lease lasts
 POSTERS = 8    # connections that deliver
 OTHER = "other-store"
 DEADLINE = 60
+LARGE = 2_000_000  # bytes: three of them are more than a lease takes
 
 
-def order(number):
-    return {"id": number, "status": "processing", "total": "10.00",
+def order(number, note=""):
+    return {"id": number, "status": "processing", "total": "10.00", "customer_note": note,
             "billing": {"email": f"b{number}@example.test"},
             "date_modified_gmt": "2026-01-05T10:00:05", "date_paid_gmt": "2026-01-05T10:00:05",
             "meta_data": [], "refunds": [],
@@ -238,6 +239,22 @@ class Drain(unittest.TestCase):
             f" JOIN source s ON s.id = d.source_id WHERE s.name = '{OTHER}')")
         self.assertLess(sooner, BATCH)
         self.everything_once(total + 1)
+
+    def test_large_bodies_of_one_shop_leave_room_for_anothers(self):
+        """A body that does not fit into what is leased ends its own shop's turn, not the other's."""
+        large, small = 6, 12
+        poster = Poster(self.run_, SOURCE, [])
+        for number in range(1, large + 1):
+            self.assertEqual(poster.post(json.dumps(order(number, "x" * LARGE)).encode()), 200)
+        poster.connection.close()
+        self.deliver(small, first=5000, source=OTHER)
+        self.run_.worker_once()
+        sooner = self.number(
+            "SELECT COUNT(*) FROM delivery d JOIN source s ON s.id = d.source_id"
+            f" WHERE s.name = '{SOURCE}' AND processed_at <= (SELECT MAX(processed_at) FROM delivery d"
+            f" JOIN source s ON s.id = d.source_id WHERE s.name = '{OTHER}')")
+        self.assertLess(sooner, large)
+        self.everything_once(large + small)
 
     def test_leasing_reads_no_more_rows_the_more_there_are(self):
         """100,000 put off and as many done: a lease reads a few times its batch."""

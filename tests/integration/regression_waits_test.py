@@ -12,6 +12,8 @@ TEAM = "3458764514838398336"
 BOARDS = 4
 WATCHED = 4  # seconds for which the boards' requests are counted
 OFTEN = 5  # requests a second of one user's boards together: two are pushed out every 2 s
+CROWD = 150  # waits of one user at once
+HELD = 34  # of them: the two newest, and those that are pushed out
 LEAST = 2  # seconds that a pushed out wait lasts
 
 
@@ -72,6 +74,22 @@ class Regressions(unittest.TestCase):
         told = {name: [item["key"] for item in value["entitlements"]]
                 for name, value in answers[1:]}
         self.assertEqual(told, {"second": ["icons"], "third": ["icons"]})
+
+    def test_a_user_cannot_take_all_room_for_waits(self):
+        """Those that are pushed out are held for a while, but only so many: the others are answered at once."""
+        user = USER[:-1] + "6"
+        etag = f'"{self.run_.entitlements(user)["version"]}"'
+        answers = []
+
+        def board(number):
+            answers.append((number, self.run_.entitlements(user, TEAM, etag, wait=8)))
+
+        threads = [threading.Thread(target=board, args=(number,)) for number in range(CROWD)]
+        for thread in threads:
+            thread.start()
+            self.addCleanup(thread.join)
+        wait_for(lambda: len(answers) + self.waits() >= CROWD, 10, "the crowd")
+        self.assertLessEqual(self.waits(), HELD)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import threading
 import time
 import unittest
 import urllib.parse
+from pathlib import Path
 
 from between import Between
 from fake_shop import Answer
@@ -72,6 +73,12 @@ class FaultsTest(unittest.TestCase):
     def buy(self, buyer, quantity=1):
         return self.knob("orders", email=f"buyer{buyer}@example.test", pay=True,
                          items=[{"product": 10, "quantity": quantity}])["id"]
+
+    def bought(self):
+        """A new order, as the shop itself tells it."""
+        return self.run_.request_json(
+            "GET", f"{ORDERS}/{self.buy(0)}", port=self.run_.sandbox_port,
+            headers={"Authorization": "Basic " + base64.b64encode(WOO_KEY.encode()).decode()})[2]
 
     def asked(self, path):
         return len(self.between.asked(path))
@@ -166,11 +173,8 @@ class ClockTest(FaultsTest):
     """Shops whose clock is not ours."""
 
     def read_all(self, ahead):
-        template = self.run_.request_json(
-            "GET", f"{ORDERS}/{self.buy(0)}", port=self.run_.sandbox_port,
-            headers={"Authorization": "Basic " + base64.b64encode(WOO_KEY.encode()).decode()})[2]
         self.between.ahead = ahead
-        listed = self.between.hook = ShopList(template, self.between.clock)
+        listed = self.between.hook = ShopList(self.bought(), self.between.clock)
         for part in ("first run", "later run"):
             for number in range(400):
                 listed.add(HALF_HOUR - 4.4 * number)
@@ -292,6 +296,26 @@ class RunTest(FaultsTest):
         self.assertEqual(self.changes(done), self.changes(told))
         self.assertEqual(self.buyers(), 3)
         self.assertFalse(set(old) & set(self.live()))
+
+    def test_a_run_that_is_told_to_stop_asks_for_no_further_page(self):
+        """The page in flight is waited for; that it came must not send for the next."""
+        shop = ShopList(self.bought(), time.time)
+        for age in range(1000, 700, -1):
+            shop.add(age)
+        run = subprocess.Popen([program_path("purchase-worker"), "--config", self.run_.config, "resync", "--source",
+                                self.source], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                               env=self.run_.environment(), text=True)
+
+        def stop(asked):
+            if asked.path == ORDERS:
+                run.terminate()
+                wait_for(lambda: "ShdPnd:\t0000000000000000" in Path(f"/proc/{run.pid}/status").read_text("ascii"), 10,
+                         "the signal's arrival")
+            return shop(asked)
+
+        self.between.hook = stop
+        self.assertIn("told to stop", run.communicate(timeout=60)[0])
+        self.assertEqual(self.asked(ORDERS), 1)
 
     def test_what_a_run_that_was_cut_off_left_on_the_stage_is_cleared(self):
         self.buy(1)
