@@ -1,15 +1,12 @@
 """A backlog and one worker process: ours, and the peer's, each in a database of its own."""
 
-import subprocess
 import time
 
 from buyers import Buyers, prepared
+from peak import watched
 from peer import Peer
-from programs import Deployment, program_path
-from resync import peak_of
+from programs import Deployment
 from rounds import Measurement
-
-DEADLINE = 3600
 
 
 def ours(run, _, backlog):
@@ -17,7 +14,7 @@ def ours(run, _, backlog):
     front = prepared(run)
     Buyers(run, 0).deliver(backlog)
     run.stop_program(front)
-    took, peak = worker_once(run)
+    took, peak, _ = watched(run, "purchase-worker", "run", "--once")
     return {"seconds": took, "peak_kb": peak}, "delivery"
 
 
@@ -30,25 +27,6 @@ def the_peers(run, ports, backlog):
     began = time.monotonic()
     peer.drain()
     return {"seconds": time.monotonic() - began}, "peer_delivery"
-
-
-def worker_once(run):
-    """(seconds, peak resident kB) of our worker until nothing is due."""
-    began, peak = time.monotonic(), 0
-    with open(run.path("worker.err"), "w+", encoding="utf-8") as err:
-        process = subprocess.Popen([program_path("purchase-worker"), "--config", run.config, "run", "--once"],
-                                   stdout=err, stderr=err, env=run.environment(), cwd=run.folder)
-        while process.poll() is None:
-            peak = max(peak, peak_of(process.pid) or 0)
-            try:
-                process.wait(0.02)
-            except subprocess.TimeoutExpired:
-                if time.monotonic() - began > DEADLINE:
-                    process.kill()
-        took = time.monotonic() - began
-        err.seek(0)
-        assert process.returncode == 0, (process.returncode, err.read()[-2000:])
-    return took, peak
 
 
 def drain(server, ports, backlog, work):

@@ -23,6 +23,7 @@ import sys
 import time
 
 from mariadb import MariaDB
+from peak import watched
 from population import FAST, TEAM, Population, woocommerce_order
 from programs import SOURCE, Deployment, program_path
 from waiting import wait_for
@@ -185,40 +186,13 @@ def measure_rates(sizes, pool, seconds, rounds):
             size.close()
 
 
-def peak_of(pid):
-    """The most memory that the process ever had resident, in kB; None once it is gone."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            return next((int(line.split()[1]) for line in status if line.startswith("VmHWM")), None)
-    except OSError:
-        return None
-
-
-def rebuild(run):
-    """(seconds, peak resident kB) of one `rebuild --check`, which must find no drift."""
-    began, peak = time.monotonic(), 0
-    with open(run.path("rebuild.out"), "w+", encoding="utf-8") as out:
-        process = subprocess.Popen([program_path("purchasectl"), "--config", run.config, "rebuild", "--check"],
-                                   stdout=out, stderr=out, cwd=run.folder, env=run.environment())
-        while process.poll() is None:
-            peak = max(peak, peak_of(process.pid) or 0)
-            try:
-                process.wait(0.01)
-            except subprocess.TimeoutExpired:
-                pass
-        took = time.monotonic() - began
-        out.seek(0)
-        assert process.returncode == 0, out.read()[-2000:]
-    return took, peak
-
-
 def measure_rebuild(counts, pool):
     rows = []
     with MariaDB(options=SERVER + [f"--innodb-buffer-pool-size={pool}"]) as server:
         for orders in counts:
             with Deployment(server) as run:
                 Population(run, max(1, orders // 3), orders, without=("delivery", "delivery_body", "audit")).grow()
-                took, peak = rebuild(run)
+                took, peak, _ = watched(run, "purchasectl", "rebuild", "--check")  # which must find no drift
                 note(f"rebuild --check of {orders:,} orders: {took:.1f} s, {peak:,} kB")
                 rows.append({"orders": orders, "seconds": took, "us_an_order": took / orders * 1e6, "peak_kb": peak})
                 run.migrated = False

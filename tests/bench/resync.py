@@ -14,15 +14,14 @@ fast the resync reads (asks, reads and stages), judges and applies.
 import argparse
 import base64
 import json
-import os
 import socket
-import subprocess
 import sys
 import threading
 import time
 
 from mariadb import MariaDB
-from programs import SOURCE, Deployment, program_path, wait_for
+from peak import watched
+from programs import SOURCE, Deployment, wait_for
 
 CATALOGUE = {"entitlements": {"icons-pro": {}, "extra-boards": {}},
              "products": [{"source": SOURCE, "product": "10", "grants": ["icons-pro"]},
@@ -133,35 +132,10 @@ class Phases:
                 for state in ("reading", "judging", "applying")}
 
 
-def peak_of(pid):
-    """The most memory that the process ever had resident, in kB; None once it is gone."""
-    try:
-        with open(f"/proc/{pid}/status", encoding="ascii") as status:
-            return next((int(line.split()[1]) for line in status if line.startswith("VmHWM")), None)
-    except OSError:
-        return None
-
-
 def resync(run, *options):
     """(seconds, peak resident kB, the summary) of one resync."""
-    began, peak = time.monotonic(), 0
-    with open(run.path("resync.out"), "w+", encoding="utf-8") as out, \
-            open(run.path("resync.err"), "w+", encoding="utf-8") as err:
-        process = subprocess.Popen(
-            [program_path("purchase-worker"), "--config", run.config, "resync", *options],
-            stdout=out, stderr=err, env=run.environment(), cwd=run.folder)
-        while process.poll() is None:
-            peak = max(peak, peak_of(process.pid) or 0)
-            try:
-                process.wait(0.02)
-            except subprocess.TimeoutExpired:
-                pass
-        took = time.monotonic() - began
-        out.seek(0)
-        err.seek(0)
-        lines = [line for line in out if " -> " not in line]
-        assert process.returncode == 0, (process.returncode, lines, err.read()[-2000:])
-    return took, peak, lines[0].strip()
+    took, peak, printed = watched(run, "purchase-worker", "resync", *options)
+    return took, peak, next(line for line in printed.splitlines() if " -> " not in line).strip()
 
 
 def measure(server, orders):
