@@ -3,30 +3,14 @@
  * is news of its own, and so is what is told under each name; in whatever order and in whatever
  * batches they come, all of it becomes the subscription's.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <string.h>
-
 #include "base/clock.h"
-#include "base/mem.h"
-#include "base/settings.h"
-#include "db/migrate.h"
-#include "store/keys.h"
 #include "store/orders.h"
 #include "test_server.h"
+#include "test_store.h"
 
 #define NOW (TIME_DAY * 20000)
 #define PAID_AT (NOW - 10 * TIME_DAY)
 #define WHOLE INT64_C(19000000)
-#define SETTINGS                                                                            \
-    "[database]\nsocket = /run/db.sock\n[keys]\nkeyring_file = keyring\n[miro]\n"           \
-    "client_id = 1\nclient_secret_file = miro.secret\n[source shop]\nprovider = standard\n" \
-    "webhook_secret_file = shop.secret\n"
-#define KEY "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 enum { NEWS = 5, ORDERS = 120, SPLITS = 16 };
 
@@ -38,30 +22,6 @@ struct store {
     struct source_map *sources;
     struct catalogue *catalogue;
 };
-
-static struct vault *make_vault(void)
-{
-    struct secret_list lines = {.count = 1};
-    struct buf error = {0};
-    struct vault *vault;
-    lines.items[0] = (struct secret){(unsigned char *)xstrdup(KEY), strlen(KEY)};
-    vault = vault_new(&lines, &error);
-    assert_non_null(vault);
-    secret_list_free(&lines);
-    return vault;
-}
-
-static struct catalogue *make_catalogue(void)
-{
-    struct catalogue *catalogue = catalogue_new(1);
-    struct catalogue_rule *rule;
-    catalogue_add_entitlement(catalogue, "pro", NULL);
-    rule = catalogue_add_rule(catalogue, "shop");
-    rule->product = xstrdup("10");
-    catalogue_rule_add_key(rule, "pro");
-    catalogue_seal(catalogue);
-    return catalogue;
-}
 
 static void store_empty(struct store *store)
 {
@@ -76,18 +36,8 @@ static void store_empty(struct store *store)
 static int setup(void **state)
 {
     struct store *store = xcalloc(1, sizeof(*store));
-    struct buf errors = {0};
-    struct settings *settings = settings_parse("x.conf", SETTINGS, strlen(SETTINGS), &errors);
-    enum keys_fit fit;
-    assert_non_null(settings);
-    store->db = db_new(&target);
-    store->vault = make_vault();
-    store->catalogue = make_catalogue();
-    assert_int_equal(migrate_apply(store->db, NULL, NULL, &errors), DB_OK);
-    assert_int_equal(keys_ensure(store->db, store->vault, &fit), DB_OK);
-    assert_int_equal(fit, KEYS_LOADED);
-    assert_int_equal(source_map_load(store->db, settings, &store->sources), DB_OK);
-    settings_unref(settings);
+    test_store_open(&target, &store->db, &store->vault, &store->sources);
+    store->catalogue = test_catalogue("pro");
     *state = store;
     return 0;
 }

@@ -1,27 +1,11 @@
 /* What is told of one refund in several words: what it gave back is not forgotten again. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <string.h>
-
 #include "base/clock.h"
-#include "base/mem.h"
-#include "base/settings.h"
-#include "db/migrate.h"
-#include "store/keys.h"
 #include "store/orders.h"
 #include "test_server.h"
+#include "test_store.h"
 
 #define ORDER "A-1"
 #define NOW (TIME_DAY * 20000)
-#define SETTINGS                                                                            \
-    "[database]\nsocket = /run/db.sock\n[keys]\nkeyring_file = keyring\n[miro]\n"           \
-    "client_id = 1\nclient_secret_file = miro.secret\n[source shop]\nprovider = standard\n" \
-    "webhook_secret_file = shop.secret\n"
-#define KEY "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 
 static struct db_target target;
 
@@ -33,48 +17,14 @@ struct store {
     struct catalogue *catalogue;
 };
 
-static struct vault *make_vault(void)
-{
-    struct secret_list lines = {.count = 1};
-    struct buf error = {0};
-    struct vault *vault;
-    lines.items[0] = (struct secret){(unsigned char *)xstrdup(KEY), strlen(KEY)};
-    vault = vault_new(&lines, &error);
-    assert_non_null(vault);
-    secret_list_free(&lines);
-    return vault;
-}
-
-static struct catalogue *make_catalogue(void)
-{
-    struct catalogue *catalogue = catalogue_new(1);
-    struct catalogue_rule *rule;
-    catalogue_add_entitlement(catalogue, "icons", NULL);
-    rule = catalogue_add_rule(catalogue, "shop");
-    rule->product = xstrdup("10");
-    catalogue_rule_add_key(rule, "icons");
-    catalogue_seal(catalogue);
-    return catalogue;
-}
-
 static int setup(void **state)
 {
     static const char *const tables[] = {
         "DELETE FROM shop_order",   "DELETE FROM order_snapshot",    "DELETE FROM order_line",
         "DELETE FROM order_refund", "DELETE FROM order_refund_line", "DELETE FROM contribution"};
     struct store *store = xcalloc(1, sizeof(*store));
-    struct buf errors = {0};
-    struct settings *settings = settings_parse("x.conf", SETTINGS, strlen(SETTINGS), &errors);
-    enum keys_fit fit;
-    assert_non_null(settings);
-    store->db = db_new(&target);
-    store->vault = make_vault();
-    store->catalogue = make_catalogue();
-    assert_int_equal(migrate_apply(store->db, NULL, NULL, &errors), DB_OK);
-    assert_int_equal(keys_ensure(store->db, store->vault, &fit), DB_OK);
-    assert_int_equal(fit, KEYS_LOADED);
-    assert_int_equal(source_map_load(store->db, settings, &store->sources), DB_OK);
-    settings_unref(settings);
+    test_store_open(&target, &store->db, &store->vault, &store->sources);
+    store->catalogue = test_catalogue("icons");
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         assert_int_equal(db_execute(store->db, tables[i], NULL, 0), DB_OK);
     *state = store;

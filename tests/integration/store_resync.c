@@ -1,25 +1,9 @@
 /* Two processes and one run: who slept through its lease writes nothing, and takes nothing away. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <string.h>
-
 #include "base/clock.h"
-#include "base/mem.h"
-#include "base/settings.h"
-#include "db/migrate.h"
-#include "store/keys.h"
 #include "store/resync.h"
 #include "test_server.h"
+#include "test_store.h"
 
-#define SETTINGS                                                                            \
-    "[database]\nsocket = /run/db.sock\n[keys]\nkeyring_file = keyring\n[miro]\n"           \
-    "client_id = 1\nclient_secret_file = miro.secret\n[source shop]\nprovider = standard\n" \
-    "webhook_secret_file = shop.secret\n"
-#define KEY "1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define SLEEPER "host-a:11:00000001"
 #define SUCCESSOR "host-b:12:00000002"
 
@@ -33,18 +17,6 @@ struct store {
     struct source_map *sources;
     struct resync_run slept, taken;
 };
-
-static struct vault *make_vault(void)
-{
-    struct secret_list lines = {.count = 1};
-    struct buf error = {0};
-    struct vault *vault;
-    lines.items[0] = (struct secret){(unsigned char *)xstrdup(KEY), strlen(KEY)};
-    vault = vault_new(&lines, &error);
-    assert_non_null(vault);
-    secret_list_free(&lines);
-    return vault;
-}
 
 static enum resync_claim claim(struct store *store, const char *owner, struct resync_run *run)
 {
@@ -88,16 +60,7 @@ static int setup(void **state)
     static const char *const tables[] = {"DELETE FROM resync_source", "DELETE FROM resync_run",
                                          "DELETE FROM resync_staged", "DELETE FROM resync_judged"};
     struct store *store = xcalloc(1, sizeof(*store));
-    struct buf errors = {0};
-    struct settings *settings = settings_parse("x.conf", SETTINGS, strlen(SETTINGS), &errors);
-    enum keys_fit fit;
-    assert_non_null(settings);
-    store->db = db_new(&target);
-    store->vault = make_vault();
-    assert_int_equal(migrate_apply(store->db, NULL, NULL, &errors), DB_OK);
-    assert_int_equal(keys_ensure(store->db, store->vault, &fit), DB_OK);
-    assert_int_equal(source_map_load(store->db, settings, &store->sources), DB_OK);
-    settings_unref(settings);
+    test_store_open(&target, &store->db, &store->vault, &store->sources);
     for (size_t i = 0; i < sizeof(tables) / sizeof(tables[0]); i++)
         assert_int_equal(db_execute(store->db, tables[i], NULL, 0), DB_OK);
     assert_int_equal(claim(store, SLEEPER, &store->slept), RESYNC_BEGUN);
