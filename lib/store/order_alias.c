@@ -218,8 +218,8 @@ static void news_put(struct alias_batch *out, const struct order_news *news, con
     out->news[out->count++].order_id = out->ids[out->id_count++];
 }
 
-/* The news under their orders' own ids; a new alias that was known is looked at too, to drop what
- * it gave by itself. */
+/* The news under their orders' own ids; a new alias is looked at too, to drop what it gave by
+ * itself and because its row is no order's any more. */
 static void batch_put(struct alias_batch *out, struct names *names, const struct order_news *news,
                       size_t count)
 {
