@@ -8,7 +8,6 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "shops/shop.h"
-#include "store/catalogue_store.h"
 #include "store/health.h"
 
 bool news_tell(const struct fact_order *order)
@@ -54,25 +53,8 @@ void news_free(struct news_list *list)
     list->count = 0;
 }
 
-enum db_result worker_catalogue(struct worker *worker)
-{
-    struct catalogue *loaded;
-    uint32_t version;
-    enum db_result result = catalogue_current_version(worker->db, &version);
-
-    if (result != DB_OK || (worker->catalogue != NULL && worker->catalogue->version == version))
-        return result;
-    result = catalogue_load(worker->db, version, &loaded);
-    if (result != DB_OK)
-        return result;
-    catalogue_free(worker->catalogue);
-    worker->catalogue = loaded;
-    log_info("catalogue", "loaded", LOG_I("version", version), LOG_I("rules", loaded->rule_count));
-    return DB_OK;
-}
-
 struct apply_work {
-    struct worker *worker;
+    struct lane *lane;
     struct news_list *news;
     bool schedule;
     const struct inbox_outcome *planned; /* what the deliveries come to, unless news are refused */
@@ -110,9 +92,9 @@ static enum db_result schedule_rereads(struct db *db, const struct apply_work *w
 {
     for (size_t i = 0; i < work->news->count; i++) {
         const struct order_news *news = &work->news->items[i];
-        const char *name = source_map_name(work->worker->sources, news->source_id);
+        const char *name = source_map_name(work->lane->worker->sources, news->source_id);
         const struct settings_source *source =
-            name == NULL ? NULL : settings_source(work->worker->settings, name, strlen(name));
+            name == NULL ? NULL : settings_source(work->lane->worker->settings, name, strlen(name));
         int64_t due_at = news->reread_from > work->now ? news->reread_from : work->now;
         enum db_result result;
 
@@ -138,8 +120,8 @@ static enum db_result count_results(struct db *db, const struct apply_work *work
         counts[work->outcomes[i].result]++;
     for (size_t i = 0; i < 4 && result == DB_OK; i++) {
         if (counts[i] > 0)
-            result =
-                health_count_drained(db, work->worker->owner, results[i], counts[i], work->now);
+            result = health_count_drained(db, work->lane->worker->owner, results[i], counts[i],
+                                          work->now);
     }
     return result;
 }
@@ -147,16 +129,17 @@ static enum db_result count_results(struct db *db, const struct apply_work *work
 static enum db_result apply_body(struct db *db, void *arg)
 {
     struct apply_work *work = arg;
-    struct orders_context context = {
-        .vault = work->worker->vault, .sources = work->worker->sources, .now = work->now};
+    struct orders_context context = {.vault = work->lane->worker->vault,
+                                     .sources = work->lane->worker->sources,
+                                     .now = work->now};
     const struct apply_extra *extra = work->extra;
-    enum db_result result = worker_catalogue(work->worker);
+    enum db_result result = lane_catalogue(work->lane);
 
     if (result != DB_OK)
         return result;
     if (extra != NULL && extra->begin != NULL)
         extra->begin(extra->arg);
-    context.catalogue = work->worker->catalogue;
+    context.catalogue = work->lane->catalogue;
     context.changed = extra == NULL ? NULL : extra->changed;
     context.changed_arg = extra == NULL ? NULL : extra->arg;
     result = orders_apply(db, &context, work->news->items, work->news->count);
@@ -165,8 +148,8 @@ static enum db_result apply_body(struct db *db, void *arg)
     if (result == DB_OK && work->schedule)
         result = schedule_rereads(db, work);
     if (result == DB_OK)
-        result =
-            inbox_finish(db, work->worker->owner, work->now, work->outcomes, work->outcome_count);
+        result = inbox_finish(db, work->lane->worker->owner, work->now, work->outcomes,
+                              work->outcome_count);
     if (result == DB_OK)
         result = count_results(db, work);
     if (result == DB_OK && extra != NULL && extra->end != NULL)
@@ -174,25 +157,25 @@ static enum db_result apply_body(struct db *db, void *arg)
     return result;
 }
 
-enum db_result apply_news(struct worker *worker, struct news_list *news, bool schedule,
+enum db_result apply_news(struct lane *lane, struct news_list *news, bool schedule,
                           struct inbox_outcome *outcomes, size_t outcome_count)
 {
     struct inbox_outcome *planned = xcalloc(outcome_count + 1, sizeof(*planned));
-    struct apply_work work = {worker,   news,          schedule,    planned,
+    struct apply_work work = {lane,     news,          schedule,    planned,
                               outcomes, outcome_count, clock_now(), NULL};
     enum db_result result;
 
     if (outcome_count > 0)
         memcpy(planned, outcomes, outcome_count * sizeof(*planned));
-    result = db_transaction(worker->db, apply_body, &work);
+    result = db_transaction(lane->db, apply_body, &work);
     free(planned);
     return result;
 }
 
-enum db_result apply_with(struct worker *worker, struct news_list *news,
+enum db_result apply_with(struct lane *lane, struct news_list *news,
                           const struct apply_extra *extra)
 {
-    struct apply_work work = {worker, news, true, NULL, NULL, 0, clock_now(), extra};
+    struct apply_work work = {lane, news, true, NULL, NULL, 0, clock_now(), extra};
 
-    return db_transaction(worker->db, apply_body, &work);
+    return db_transaction(lane->db, apply_body, &work);
 }

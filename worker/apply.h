@@ -27,7 +27,7 @@ void news_free(struct news_list *list);
  * re-read's own, schedule the re-reads that merges ask for. A delivery whose news were refused, or
  * the answers to it, is set aside: its outcome is changed.
  */
-enum db_result apply_news(struct worker *worker, struct news_list *news, bool schedule,
+enum db_result apply_news(struct lane *lane, struct news_list *news, bool schedule,
                           struct inbox_outcome *outcomes, size_t outcome_count)
     __attribute__((warn_unused_result));
 
@@ -40,7 +40,7 @@ struct apply_extra {
     void *arg;
 };
 /* The same for news that no delivery brought: re-reads are scheduled where merges ask for them. */
-enum db_result apply_with(struct worker *worker, struct news_list *news,
+enum db_result apply_with(struct lane *lane, struct news_list *news,
                           const struct apply_extra *extra) __attribute__((warn_unused_result));
 
 #endif

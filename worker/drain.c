@@ -25,7 +25,8 @@
  * calls. */
 #define FETCH_ROUNDS 4
 
-/* Batches of one round, while the next is leased ahead: the other parts of the work wait for it. */
+/* Batches of one round, while they are merged beside each other: the other parts of the work wait
+ * for it. */
 #define ROUND_BATCHES 16
 
 /* The calls of a batch, and the job each is for. */
@@ -201,7 +202,7 @@ static bool portion_has(const struct portion *portion, const struct job *job)
     return false;
 }
 
-static enum db_result apply_portion(struct worker *worker, const struct portion *portion)
+static enum db_result apply_portion(struct lane *lane, const struct portion *portion)
 {
     struct inbox_outcome *outcomes = xcalloc(portion->count + 1, sizeof(*outcomes));
     struct news_list news = {0};
@@ -223,7 +224,7 @@ static enum db_result apply_portion(struct worker *worker, const struct portion 
                 news_add_answer(&news, job->item.source_id, &answers->tasks[i].facts, job->item.id);
         }
     }
-    result = apply_news(worker, &news, true, outcomes, portion->count);
+    result = apply_news(lane, &news, true, outcomes, portion->count);
     for (size_t i = 0; result == DB_OK && i < portion->count; i++)
         portion->jobs[i]->outcome = outcomes[i];
     news_free(&news);
@@ -232,33 +233,32 @@ static enum db_result apply_portion(struct worker *worker, const struct portion 
 }
 
 /* A job whose facts the store refuses keeps nobody else waiting: without them it is put off. */
-static enum db_result apply_alone(struct worker *worker, struct job *job,
-                                  const struct portion *whole)
+static enum db_result apply_alone(struct lane *lane, struct job *job, const struct portion *whole)
 {
     struct portion alone = {&job, 1, whole->answers};
-    enum db_result result = apply_portion(worker, &alone);
+    enum db_result result = apply_portion(lane, &alone);
 
     if (result != DB_FAILED && result != DB_DUPLICATE)
         return result;
     facts_free(&job->facts);
     job_retry(job, "its facts could not be stored: see the worker's log", 0);
     alone.answers = NULL;
-    return apply_portion(worker, &alone);
+    return apply_portion(lane, &alone);
 }
 
 /* The whole portion in one transaction; if the store refuses that, one by one. */
-static enum db_result apply_jobs(struct worker *worker, const struct portion *portion)
+static enum db_result apply_jobs(struct lane *lane, const struct portion *portion)
 {
     enum db_result result = DB_OK;
 
     if (portion->count == 0)
         return DB_OK;
-    result = apply_portion(worker, portion);
+    result = apply_portion(lane, portion);
     if (result != DB_FAILED && result != DB_DUPLICATE)
         return result;
     result = DB_OK;
     for (size_t i = 0; i < portion->count && result == DB_OK; i++)
-        result = apply_alone(worker, portion->jobs[i], portion);
+        result = apply_alone(lane, portion->jobs[i], portion);
     return result;
 }
 
@@ -273,7 +273,7 @@ static enum db_result apply_group(const struct drain *drain, size_t number)
         if (drain->jobs[i].group == number)
             portion.jobs[portion.count++] = &drain->jobs[i];
     }
-    result = apply_jobs(drain->worker, &portion);
+    result = apply_jobs(&drain->worker->lanes[0], &portion);
     free(portion.jobs);
     return result;
 }
@@ -375,10 +375,94 @@ static bool asks_for_something(const struct drain *drain)
     return false;
 }
 
-/* Merges the jobs, and leases the next ahead meanwhile where that is wanted; not if these have to
- * wait for shops: what is leased must not wait with them. */
-static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, bool wants_ahead,
-                                 struct ahead *ahead)
+/* Merges the jobs here, those that have to wait for shops once they are answered. */
+static enum db_result drain_here(const struct drain *drain)
+{
+    enum db_result result = apply_group(drain, 0);
+
+    if (result == DB_OK)
+        result = drain_groups(drain);
+    for (size_t i = 0; result == DB_OK && i < drain->job_count; i++)
+        job_log(drain->worker, &drain->jobs[i]);
+    return result;
+}
+
+/* --- beside each other --------------------------------------------------------------------- */
+
+/* A batch that needs nothing of any shop, on a lane of its own. */
+struct passage {
+    struct jobs jobs;
+    enum db_result result;
+};
+
+/* The batches under way, the longest first: passage i is on lane 1 + i. */
+struct convoy {
+    struct passage passages[LIMIT_LANES - 1];
+    size_t next; /* whose turn it is */
+};
+
+static void passage_work(struct lane *lane, void *arg)
+{
+    struct passage *passage = arg;
+    struct portion portion = {xcalloc(passage->jobs.count, sizeof(struct job *)), 0, NULL};
+
+    for (size_t i = 0; i < passage->jobs.count; i++)
+        portion.jobs[portion.count++] = &passage->jobs.items[i];
+    passage->result = apply_jobs(lane, &portion);
+    free(portion.jobs);
+}
+
+/* Waits for the batch, if there is one, and tells what became of it. */
+static enum db_result passage_end(struct worker *worker, struct convoy *convoy, size_t i)
+{
+    struct passage *passage = &convoy->passages[i];
+    struct lane *lane = &worker->lanes[1 + i];
+    enum db_result result;
+
+    if (!lane->busy)
+        return DB_OK;
+    lane_end(lane);
+    result = passage->result;
+    if (result != DB_OK)
+        log_warn("inbox", "merge_failed", LOG_I("deliveries", passage->jobs.count),
+                 LOG_S("error", db_error(lane->db)));
+    for (size_t j = 0; result == DB_OK && j < passage->jobs.count; j++)
+        job_log(worker, &passage->jobs.items[j]);
+    jobs_free(&passage->jobs);
+    return result;
+}
+
+/* Takes the jobs over, once the lane whose turn it is has done with those before. */
+static enum db_result passage_begin(struct worker *worker, struct convoy *convoy, struct jobs *jobs)
+{
+    size_t i = convoy->next;
+    enum db_result result = passage_end(worker, convoy, i);
+
+    if (result != DB_OK)
+        return result;
+    convoy->next = (i + 1) % (LIMIT_LANES - 1);
+    convoy->passages[i].jobs = *jobs;
+    memset(jobs, 0, sizeof(*jobs));
+    lane_begin(&worker->lanes[1 + i], passage_work, &convoy->passages[i]);
+    return DB_OK;
+}
+
+static enum db_result convoy_end(struct worker *worker, struct convoy *convoy)
+{
+    enum db_result result = DB_OK;
+
+    for (size_t i = 0; i < LIMIT_LANES - 1; i++) {
+        enum db_result ended = passage_end(worker, convoy, i);
+
+        result = result == DB_OK ? ended : result;
+    }
+    return result;
+}
+
+/* Merges the jobs: on a lane, if there is a convoy and they need nothing of any shop; `*passed`
+ * says so, and that there may be more. */
+static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, struct convoy *convoy,
+                                 bool *passed)
 {
     size_t group_count = worker->settings->source_count + 1;
     struct drain drain = {worker, jobs->items, jobs->count,
@@ -386,14 +470,11 @@ static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, bool 
     enum db_result result = plan_fetches(&drain);
 
     note_crowds(&drain);
-    if (result == DB_OK && wants_ahead && jobs->full && !asks_for_something(&drain))
-        ahead_begin(ahead, worker);
-    if (result == DB_OK)
-        result = apply_group(&drain, 0);
-    if (result == DB_OK)
-        result = drain_groups(&drain);
-    for (size_t i = 0; result == DB_OK && i < jobs->count; i++)
-        job_log(worker, &jobs->items[i]);
+    *passed = result == DB_OK && convoy != NULL && jobs->full && !asks_for_something(&drain);
+    if (*passed)
+        result = passage_begin(worker, convoy, jobs);
+    else if (result == DB_OK)
+        result = drain_here(&drain);
     for (size_t i = 0; i < group_count; i++) {
         for (size_t r = 0; r < FETCH_ROUNDS; r++)
             fetches_free(&drain.groups[i].rounds[r]);
@@ -402,9 +483,9 @@ static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, bool 
     return result;
 }
 
-/* Whether one more batch may be leased ahead in this round. Not inside a wait: that lasts as long
- * as it must, and no lease may. */
-static bool may_lease_ahead(const struct worker *worker, size_t batches)
+/* Whether one more batch may be merged beside others in this round. Not inside a wait: that lasts
+ * as long as it must, and no lease may. */
+static bool may_pass(const struct worker *worker, size_t batches)
 {
     return worker->waits == 0 && batches < ROUND_BATCHES && !worker->stopping && !worker->reload;
 }
@@ -413,24 +494,25 @@ static bool may_lease_ahead(const struct worker *worker, size_t batches)
  * left. */
 enum db_result drain_round(struct worker *worker, struct round *round)
 {
-    struct jobs jobs = {0};
-    enum db_result result = jobs_lease(worker, &jobs);
+    struct convoy convoy = {.next = 0};
+    struct jobs jobs;
+    bool passed = true;
+    enum db_result result = jobs_lease(worker, false, &jobs);
+    enum db_result ended;
 
     for (size_t batches = 1; result == DB_OK && jobs.count > 0; batches++) {
-        struct ahead ahead = {.begun = false};
-        enum db_result taken;
-
-        result = drain_jobs(worker, &jobs, may_lease_ahead(worker, batches), &ahead);
         round->done += jobs.count;
         round->more = true;
+        result = drain_jobs(worker, &jobs, may_pass(worker, batches) ? &convoy : NULL, &passed);
         jobs_free(&jobs);
         if (worker->waits == 0)
             loop_turn(worker->loop, 0);
-        taken = ahead_take(&ahead, &jobs);
-        result = result == DB_OK ? taken : result;
+        if (result == DB_OK && passed && !worker->stopping)
+            result = jobs_lease(worker, true, &jobs);
     }
     jobs_free(&jobs);
-    return result;
+    ended = worker->waits == 0 ? convoy_end(worker, &convoy) : DB_OK;
+    return result == DB_OK ? ended : result;
 }
 
 enum db_result worker_wait(struct worker *worker, wait_over *over, const void *arg)

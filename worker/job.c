@@ -1,6 +1,5 @@
 #include "job.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,29 +102,7 @@ static size_t sources_crowded(const struct worker *worker, uint32_t out[LIMIT_SO
     return count;
 }
 
-/* Leases and reads; on whichever thread, with a connection that is this one's alone. */
-static enum db_result jobs_take(const struct worker *worker, struct db *db,
-                                const struct inbox_want *want, struct jobs *out)
-{
-    struct inbox_item *items = xcalloc(want->most, sizeof(*items));
-    size_t count = 0, bytes = 0;
-    enum db_result result = inbox_lease(db, worker->vault, want, items, &count);
-
-    if (result == DB_OK) {
-        out->items = xcalloc(count + 1, sizeof(*out->items));
-        out->count = count;
-        for (size_t i = 0; i < count; i++) {
-            bytes += items[i].len;
-            out->items[i].item = items[i];
-            job_read(worker, &out->items[i]);
-        }
-        out->full = 2 * count >= want->most || 2 * bytes >= LIMIT_LEASE_BYTES;
-    }
-    free(items);
-    return result;
-}
-
-enum db_result jobs_lease(struct worker *worker, struct jobs *out)
+enum db_result jobs_lease(struct worker *worker, bool fresh_only, struct jobs *out)
 {
     uint32_t avoided[LIMIT_SOURCES], few[LIMIT_SOURCES];
     struct inbox_want want = {.owner = worker->owner,
@@ -135,9 +112,25 @@ enum db_result jobs_lease(struct worker *worker, struct jobs *out)
                               .without_count = sources_avoided(worker, avoided),
                               .few = few,
                               .few_count = sources_crowded(worker, few),
-                              .few_most = LIMIT_FETCHES_PER_SOURCE};
+                              .few_most = LIMIT_FETCHES_PER_SOURCE,
+                              .fresh_only = fresh_only};
+    struct inbox_item *items = xcalloc(want.most, sizeof(*items));
+    size_t count = 0, bytes = 0;
+    enum db_result result = inbox_lease(worker->db, worker->vault, &want, items, &count);
 
-    return jobs_take(worker, worker->db, &want, out);
+    memset(out, 0, sizeof(*out));
+    if (result == DB_OK) {
+        out->items = xcalloc(count + 1, sizeof(*out->items));
+        out->count = count;
+        for (size_t i = 0; i < count; i++) {
+            bytes += items[i].len;
+            out->items[i].item = items[i];
+            job_read(worker, &out->items[i]);
+        }
+        out->full = 2 * count >= want.most || 2 * bytes >= LIMIT_LEASE_BYTES;
+    }
+    free(items);
+    return result;
 }
 
 void jobs_free(struct jobs *jobs)
@@ -148,52 +141,4 @@ void jobs_free(struct jobs *jobs)
     }
     xfree(jobs->items);
     memset(jobs, 0, sizeof(*jobs));
-}
-
-static void *ahead_run(void *arg)
-{
-    struct ahead *ahead = arg;
-
-    ahead->result = jobs_take(ahead->worker, ahead->worker->ahead_db, &ahead->want, &ahead->jobs);
-    return NULL;
-}
-
-/* Signals are the loop's: the thread is born with all of them blocked. Where no thread is to be had
- * the work goes on without. */
-void ahead_begin(struct ahead *ahead, const struct worker *worker)
-{
-    sigset_t all, before;
-
-    memset(ahead, 0, sizeof(*ahead));
-    ahead->worker = worker;
-    ahead->want = (struct inbox_want){.owner = worker->owner,
-                                      .now = clock_now(),
-                                      .most = LIMIT_LEASE_BATCH,
-                                      .few = ahead->few,
-                                      .few_count = sources_crowded(worker, ahead->few),
-                                      .few_most = LIMIT_FETCHES_PER_SOURCE,
-                                      .fresh_only = true};
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    ahead->begun = pthread_create(&ahead->thread, NULL, ahead_run, ahead) == 0;
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (!ahead->begun)
-        log_warn("inbox", "no_thread_to_lease_ahead");
-}
-
-enum db_result ahead_take(struct ahead *ahead, struct jobs *out)
-{
-    memset(out, 0, sizeof(*out));
-    if (!ahead->begun)
-        return DB_OK;
-    pthread_join(ahead->thread, NULL);
-    ahead->begun = false;
-    if (ahead->result == DB_OK) {
-        *out = ahead->jobs;
-        return DB_OK;
-    }
-    /* Its connection failed, not the work's own: what it may have leased goes back. */
-    log_warn("inbox", "lease_ahead_failed", LOG_S("error", db_error(ahead->worker->ahead_db)));
-    jobs_free(&ahead->jobs);
-    return inbox_release(ahead->worker->db, ahead->worker->owner);
 }

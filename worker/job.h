@@ -4,8 +4,6 @@
 #ifndef WORKER_JOB_H
 #define WORKER_JOB_H
 
-#include <pthread.h>
-
 #include "base/facts.h"
 #include "store/inbox.h"
 #include "worker.h"
@@ -33,28 +31,12 @@ struct jobs {
     size_t count;
     bool full; /* there may be as many more */
 };
-/* Leases, opens and reads what is due, but for what would have to ask a shop that is waited for. */
-enum db_result jobs_lease(struct worker *worker, struct jobs *out)
+/*
+ * Leases, opens and reads what is due, but for what would have to ask a shop that is waited for.
+ * `fresh_only`: nothing that was tried before, for what may end this program is leased alone.
+ */
+enum db_result jobs_lease(struct worker *worker, bool fresh_only, struct jobs *out)
     __attribute__((warn_unused_result));
 void jobs_free(struct jobs *jobs); /* their leases stay: inbox_finish(), inbox_release() */
-
-/*
- * The same on a thread and a connection of its own, while the jobs before are merged; only what is
- * fresh, for what may end this program is leased alone. Between the two calls the settings, vault
- * and sources of the worker stay as they are, and it leases nothing else.
- */
-struct ahead {
-    pthread_t thread;
-    bool begun;
-    const struct worker *worker;
-    struct inbox_want want;
-    uint32_t few[LIMIT_SOURCES];
-    struct jobs jobs;
-    enum db_result result;
-};
-void ahead_begin(struct ahead *ahead, const struct worker *worker);
-/* Waits for them; none if it was not begun. */
-enum db_result ahead_take(struct ahead *ahead, struct jobs *out)
-    __attribute__((warn_unused_result));
 
 #endif

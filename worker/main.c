@@ -341,14 +341,29 @@ static int run(struct worker *worker, bool once, const struct resync_options *re
     return code;
 }
 
+/* The first merges with the work's own connection. None connects before it is used. */
+static void lanes_open(struct worker *worker)
+{
+    for (size_t i = 0; i < LIMIT_LANES; i++) {
+        worker->lanes[i].worker = worker;
+        worker->lanes[i].db = i == 0 ? worker->db : connect_new(worker->settings);
+    }
+}
+
+static void lanes_close(struct worker *worker)
+{
+    for (size_t i = 0; i < LIMIT_LANES; i++) {
+        catalogue_free(worker->lanes[i].catalogue);
+        db_free(worker->lanes[i].db);
+    }
+}
+
 static void worker_free(struct worker *worker)
 {
     http_client_free(worker->client);
     loop_free(worker->loop);
-    catalogue_free(worker->catalogue);
     source_map_free(worker->sources);
-    db_free(worker->ahead_db);
-    db_free(worker->db);
+    lanes_close(worker);
     vault_free(worker->vault);
     settings_unref(worker->settings);
 }
@@ -369,7 +384,7 @@ static int with_worker(const struct options *options, const struct resync_option
     db_library_begin();
     name_owner(worker.owner);
     worker.db = connect_new(worker.settings);
-    worker.ahead_db = connect_new(worker.settings);
+    lanes_open(&worker);
     worker.loop = loop_new();
     worker.client = http_client_new(worker.loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
     code = run(&worker, options_flag(options, "--once"), resync);

@@ -24,11 +24,11 @@ static enum db_result redo_body(struct db *db, void *arg)
     struct order_news news[REDO_BATCH] = {0};
     struct orders_context context = {
         .vault = work->worker->vault, .sources = work->worker->sources, .now = clock_now()};
-    enum db_result result = worker_catalogue(work->worker);
+    enum db_result result = lane_catalogue(&work->worker->lanes[0]);
 
     if (result != DB_OK)
         return result;
-    context.catalogue = work->worker->catalogue;
+    context.catalogue = work->worker->lanes[0].catalogue;
     for (size_t i = 0; i < work->count; i++) {
         news[i].source_id = work->orders[i].source_id;
         news[i].order_id = work->orders[i].order_id;
@@ -42,17 +42,17 @@ enum db_result redo_round(struct worker *worker, struct round *round)
 {
     struct order_name orders[REDO_BATCH];
     struct redo_work work = {worker, orders, 0};
-    enum db_result result = worker_catalogue(worker);
+    enum db_result result = lane_catalogue(&worker->lanes[0]);
 
     if (result == DB_OK)
-        result = orders_older_than(worker->db, worker->catalogue->version, orders, REDO_BATCH,
-                                   &work.count);
+        result = orders_older_than(worker->db, worker->lanes[0].catalogue->version, orders,
+                                   REDO_BATCH, &work.count);
     if (result != DB_OK || work.count == 0)
         return result;
     result = db_transaction(worker->db, redo_body, &work);
     if (result == DB_OK)
         log_info("catalogue", "projected_again", LOG_I("orders", work.count),
-                 LOG_I("version", worker->catalogue->version));
+                 LOG_I("version", worker->lanes[0].catalogue->version));
     round->done += work.count;
     round->more = true;
     return result;

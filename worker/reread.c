@@ -89,7 +89,7 @@ static enum db_result reread_apply(struct worker *worker, const struct reread *r
     news_add_answer(&news, reread->orders[i].source_id, &reread->more[i].facts,
                     reread->orders[i].delivery_id);
     if (news.count > 0) {
-        result = apply_news(worker, &news, false, NULL, 0);
+        result = apply_news(&worker->lanes[0], &news, false, NULL, 0);
         unsettled =
             result == DB_OK && (news.items[0].wants_reread || news.items[0].wants_refund_lines);
     }

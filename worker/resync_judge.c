@@ -142,12 +142,12 @@ static enum db_result trial_body(struct db *db, void *arg)
                                      .dry_run = !trial->write,
                                      .changed = judged_change,
                                      .changed_arg = trial->judged};
-    enum db_result result = worker_catalogue(trial->worker);
+    enum db_result result = lane_catalogue(&trial->worker->lanes[0]);
 
     trial->judged->changes.count = 0;
     trial->judged->lines.len = 0;
     trial->judged->line_count = 0;
-    context.catalogue = trial->worker->catalogue;
+    context.catalogue = trial->worker->lanes[0].catalogue;
     return result == DB_OK ? orders_apply(db, &context, trial->news->items, trial->news->count)
                            : result;
 }
@@ -250,73 +250,131 @@ int resync_judge_all(struct resync *resync)
 
 /* --- applying ------------------------------------------------------------------------------ */
 
-struct applied {
+/* A batch on its way through a lane. */
+struct passage {
     struct resync *resync;
-    const struct resync_batch *batch;
+    struct resync_run run; /* of its own: what the batch adds to the counts is added at its end */
+    struct resync_batch batch;
+    struct news_list news;
     struct buf lines;
-    uint64_t before; /* changes of the batches before */
+    uint64_t changes;
+    enum db_result result;
 };
 
 static void applied_begin(void *arg)
 {
-    struct applied *applied = arg;
+    struct passage *passage = arg;
 
-    applied->lines.len = 0;
-    applied->resync->run.changes = applied->before;
+    passage->lines.len = 0;
+    passage->changes = 0;
 }
 
 static void applied_change(const struct order_change *change, void *arg)
 {
-    struct applied *applied = arg;
+    struct passage *passage = arg;
 
-    change_line(applied->resync, change, &applied->lines);
-    applied->resync->run.changes++;
+    change_line(passage->resync, change, &passage->lines);
+    passage->changes++;
+}
+
+static size_t refused(const struct news_list *news)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < news->count; i++)
+        count += news->items[i].refusal[0] != '\0';
+    return count;
 }
 
 /* The batch leaves the stage with the commit that makes it count. */
 static enum db_result applied_end(struct db *db, void *arg)
 {
-    struct applied *applied = arg;
+    struct passage *passage = arg;
     enum db_result result =
-        resync_unstage(db, applied->resync->worker->owner, &applied->resync->run, applied->batch);
+        resync_unstage(db, passage->resync->worker->owner, &passage->run, &passage->batch,
+                       passage->changes, refused(&passage->news));
 
     /* Lost to another process: nothing of this batch may stay. */
-    return result == DB_OK && applied->resync->run.lost ? DB_DUPLICATE : result;
+    return result == DB_OK && passage->run.lost ? DB_DUPLICATE : result;
 }
 
-static int apply_batch(struct resync *resync, const struct resync_batch *batch)
+static void passage_work(struct lane *lane, void *arg)
 {
-    struct news_list news = {0};
-    struct applied applied = {.resync = resync, .batch = batch, .before = resync->run.changes};
-    struct apply_extra extra = {applied_begin, applied_end, applied_change, &applied};
-    enum db_result result;
+    struct passage *passage = arg;
+    struct apply_extra extra = {applied_begin, applied_end, applied_change, passage};
 
-    news_of_batch(resync, batch, NULL, &news);
-    result = apply_with(resync->worker, &news, &extra);
-    if (resync->run.lost)
-        result = DB_OK;
-    if (result == DB_OK)
-        note_refusals(resync, &news);
-    news_free(&news);
-    if (result == DB_OK && !resync->run.lost && applied.lines.len > 0)
-        fputs(applied.lines.data, stdout);
-    buf_free(&applied.lines);
-    return resync_check(resync, result);
+    passage->result = apply_with(lane, &passage->news, &extra);
 }
 
+/* Waits for the batch on a lane, if there is one, and tells what became of it. */
+static int passage_end(struct resync *resync, struct passage *passage, struct lane *lane)
+{
+    int result = 0;
+
+    if (!lane->busy)
+        return 0;
+    lane_end(lane);
+    resync->run.lost |= passage->run.lost;
+    if (passage->result != DB_OK && !passage->run.lost)
+        result = resync_stop(resync, RESYNC_END_DATABASE, "the database: %s", db_error(lane->db));
+    else if (resync_check(resync, DB_OK) != 0)
+        result = -1;
+    if (result == 0) {
+        resync->run.changes += passage->changes;
+        note_refusals(resync, &passage->news);
+        if (passage->lines.len > 0)
+            fputs(passage->lines.data, stdout);
+    }
+    news_free(&passage->news);
+    resync_batch_free(&passage->batch);
+    buf_free(&passage->lines);
+    return result;
+}
+
+static void passage_begin(struct resync *resync, struct passage *passage, struct lane *lane,
+                          struct resync_batch *batch)
+{
+    memset(passage, 0, sizeof(*passage));
+    passage->resync = resync;
+    passage->run = resync->run;
+    passage->batch = *batch;
+    memset(batch, 0, sizeof(*batch));
+    news_of_batch(resync, &passage->batch, NULL, &passage->news);
+    lane_begin(lane, passage_work, passage);
+}
+
+/* Batches after one another from the stage, each on the lane whose turn it is: one is merged while
+ * another is, and the next is read. Whichever commits leaves the stage; the others are there for
+ * the next run. */
 int resync_apply(struct resync *resync)
 {
-    bool more = true;
+    struct passage passages[LIMIT_LANES];
+    struct lane *lanes = resync->worker->lanes;
+    struct resync_place last;
+    bool more = true, begun = false;
+    size_t turn = 1;
     int result = 0;
 
     while (result == 0 && more) {
         struct resync_batch batch = {0};
 
-        result = next_batch(resync, NULL, &batch);
+        result = next_batch(resync, begun ? &last : NULL, &batch);
         more = result == 0 && batch.count > 0;
-        if (more)
-            result = apply_batch(resync, &batch);
+        if (more) {
+            last = batch.places[batch.count - 1];
+            begun = true;
+            result = passage_end(resync, &passages[turn], &lanes[turn]);
+        }
+        if (more && result == 0) {
+            passage_begin(resync, &passages[turn], &lanes[turn], &batch);
+            turn = 1 + turn % (LIMIT_LANES - 1);
+        }
         resync_batch_free(&batch);
+    }
+    for (size_t i = 1; i < LIMIT_LANES; i++) {
+        int ended = passage_end(resync, &passages[i], &lanes[i]);
+
+        result = result == 0 ? ended : result;
     }
     return result;
 }

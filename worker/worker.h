@@ -1,6 +1,6 @@
 /*
- * What the worker's parts share. One thread, but for the leasing of the next deliveries (job.h):
- * the loop turns only while something is waited for.
+ * What the worker's parts share. One thread, but for the merges beside it (lane.h): the loop turns
+ * only while something is waited for.
  */
 #ifndef WORKER_WORKER_H
 #define WORKER_WORKER_H
@@ -12,7 +12,7 @@
 
 #include "base/settings.h"
 #include "db/db.h"
-#include "entitlement/catalogue.h"
+#include "lane.h"
 #include "net/http_client.h"
 #include "net/loop.h"
 #include "store/source.h"
@@ -22,9 +22,8 @@ struct worker {
     struct settings *settings;
     struct vault *vault;
     struct db *db;
-    struct db *ahead_db; /* the thread's that leases ahead, and nobody else's */
+    struct lane lanes[LIMIT_LANES]; /* lanes[0].db is db */
     struct source_map *sources;
-    struct catalogue *catalogue; /* the version in force when it was last looked at */
     struct loop *loop;
     struct http_client *client;
     char owner[64]; /* names this process in leases: host, pid, a random part */
@@ -93,8 +92,5 @@ enum db_result worker_wait(struct worker *worker, wait_over *over, const void *a
 /* The same, until a count of calls is 0. */
 enum db_result worker_wait_calls(struct worker *worker, const size_t *left)
     __attribute__((warn_unused_result));
-
-/* Makes worker->catalogue the version in force; inside a transaction, as its first statement. */
-enum db_result worker_catalogue(struct worker *worker) __attribute__((warn_unused_result));
 
 #endif

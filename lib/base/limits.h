@@ -88,6 +88,7 @@
 
 /* Worker. */
 #define LIMIT_LEASE_BATCH 256
+#define LIMIT_LANES 3 /* connections on which one worker merges; its own is the first */
 #define LIMIT_FETCHES_PER_SOURCE \
     8 /* deliveries of a batch that may ask one shop; the others wait a moment */
 #define LIMIT_SUSPECT_ATTEMPTS \

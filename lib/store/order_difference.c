@@ -345,29 +345,6 @@ static enum db_result write_orders(struct db *db, const struct difference *diffe
                       &difference->orders, 8);
 }
 
-/* A privacy tool blanked the address in the order that now counts: our sealed copy goes too, and
- * the index, which binds the purchase, stays. */
-static enum db_result erase_addresses(struct db *db, const struct order_batch *batch)
-{
-    struct values keys = {0};
-    enum db_result result;
-
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct merged_order *merged = &batch->orders[i].merged;
-
-        if (merged->winner != NULL && merged->winner->facts.address_state == ADDRESS_ERASED &&
-            merged->subject.kind == SUBJECT_ADDRESS)
-            values_add_bytes(&keys, merged->subject.id, DIGEST_LEN);
-    }
-    result = rows_delete(db,
-                         "UPDATE address SET sealed = NULL, erased_at = COALESCE(erased_at,"
-                         " CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED))"
-                         " WHERE address_index IN",
-                         "?", &keys, 1);
-    values_free(&keys);
-    return result;
-}
-
 static enum db_result difference_write(struct db *db, struct difference *difference)
 {
     enum db_result result = write_contributions(db, difference);
@@ -376,8 +353,6 @@ static enum db_result difference_write(struct db *db, struct difference *differe
         result = write_unmapped(db, difference);
     if (result == DB_OK)
         result = write_orders(db, difference);
-    if (result == DB_OK)
-        result = erase_addresses(db, difference->batch);
     if (result == DB_OK)
         result = audit_write(db, &difference->audit, difference->batch->context->now);
     if (result == DB_OK)

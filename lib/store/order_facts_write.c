@@ -327,12 +327,40 @@ static enum db_result write_addresses(struct db *db, struct order_batch *batch)
     return result;
 }
 
-enum db_result order_facts_write(struct db *db, struct order_batch *batch)
+/* A privacy tool blanked the address in the order that now counts: our sealed copy goes too, and
+ * the index, which binds the purchase, stays. */
+static enum db_result erase_addresses(struct db *db, const struct order_batch *batch)
+{
+    struct values keys = {0};
+    enum db_result result;
+
+    for (size_t i = 0; i < batch->count; i++) {
+        const struct merged_order *merged = &batch->orders[i].merged;
+
+        if (merged->winner != NULL && merged->winner->facts.address_state == ADDRESS_ERASED &&
+            merged->subject.kind == SUBJECT_ADDRESS)
+            values_add_bytes(&keys, merged->subject.id, DIGEST_LEN);
+    }
+    result = rows_delete(db,
+                         "UPDATE address SET sealed = NULL, erased_at = COALESCE(erased_at,"
+                         " CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED))"
+                         " WHERE address_index IN",
+                         "?", &keys, 1);
+    values_free(&keys);
+    return result;
+}
+
+enum db_result order_addresses_write(struct db *db, struct order_batch *batch)
 {
     enum db_result result = write_addresses(db, batch);
 
-    if (result == DB_OK)
-        result = write_snapshots(db, batch);
+    return result == DB_OK ? erase_addresses(db, batch) : result;
+}
+
+enum db_result order_facts_write(struct db *db, struct order_batch *batch)
+{
+    enum db_result result = write_snapshots(db, batch);
+
     if (result == DB_OK)
         result = write_refunds(db, batch);
     if (result == DB_OK)

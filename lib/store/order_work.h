@@ -79,6 +79,10 @@ void order_facts_add(struct order_batch *batch, struct order_work *work,
 /* Writes the ones that were added. */
 enum db_result order_facts_write(struct db *db, struct order_batch *batch)
     __attribute__((warn_unused_result));
+/* The sealed addresses that they told, and those that the merges say were erased. Buyers share them
+ * between orders, so that their rows are locked last: until the commit, and no longer. */
+enum db_result order_addresses_write(struct db *db, struct order_batch *batch)
+    __attribute__((warn_unused_result));
 void order_batch_free(struct order_batch *batch);
 
 /* Reads what stands, compares it with the projections, and, unless it is a dry run, writes the

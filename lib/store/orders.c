@@ -249,7 +249,10 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
         return result;
     batch_project(batch);
     batch_choose_causes(batch, news, count);
-    return order_difference(db, batch);
+    result = order_difference(db, batch);
+    if (result == DB_OK && !batch->context->dry_run)
+        result = order_addresses_write(db, batch);
+    return result;
 }
 
 /* Locks the orders that news came for under other ids; DB_RETRY if one of them is no order of its

@@ -191,13 +191,11 @@ void resync_batch_free(struct resync_batch *batch)
 }
 
 enum db_result resync_unstage(struct db *db, const char *owner, struct resync_run *run,
-                              const struct resync_batch *batch)
+                              const struct resync_batch *batch, uint64_t changes, uint64_t unusable)
 {
     struct values keys = {0};
-    enum db_result result = resync_note_within(db, owner, run);
+    enum db_result result;
 
-    if (result != DB_OK || run->lost)
-        return result;
     for (size_t i = 0; i < batch->count; i++) {
         values_add_bytes(&keys, run->id, RESYNC_ID_LEN);
         values_add_text(&keys, batch->places[i].order_id);
@@ -206,7 +204,16 @@ enum db_result resync_unstage(struct db *db, const char *owner, struct resync_ru
     result = rows_delete(db, "DELETE FROM resync_staged WHERE (run_id, order_id, seq) IN",
                          "(?,?,?)", &keys, 3);
     values_free(&keys);
-    return result;
+    /* Last, for every batch of the run takes these rows' locks. */
+    if (result == DB_OK)
+        result = resync_hold(db, owner, run);
+    if (result != DB_OK || run->lost)
+        return result;
+    return db_execute(
+        db, "UPDATE resync_run SET changes = changes + ?, unusable = unusable + ? WHERE run_id = ?",
+        (struct db_value[]){DB_VALUE_INT((int64_t)changes), DB_VALUE_INT((int64_t)unusable),
+                            DB_VALUE_BYTES(run->id, RESYNC_ID_LEN)},
+        3);
 }
 
 /* --- judging ------------------------------------------------------------------------------- */

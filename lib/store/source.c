@@ -1,5 +1,6 @@
 #include "store/source.h"
 
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,8 +11,8 @@
 struct source_entry {
     uint32_t id;
     char *name;
-    char **identities; /* NULL-terminated, or NULL */
-    char *learned;     /* or NULL */
+    char **identities;       /* NULL-terminated, or NULL */
+    _Atomic(char *) learned; /* or NULL; written once, whichever thread learns it */
 };
 
 struct source_map {
@@ -125,7 +126,7 @@ void source_map_free(struct source_map *map)
         for (size_t n = 0; entry->identities != NULL && entry->identities[n] != NULL; n++)
             xfree(entry->identities[n]);
         xfree(entry->identities);
-        xfree(entry->learned);
+        free(entry->learned);
         xfree(entry->name);
     }
     xfree(map->entries);
@@ -166,8 +167,11 @@ void source_map_learn(const struct source_map *map, uint32_t id, const char *ide
 {
     struct source_entry *entry = find_entry(map, id);
 
-    if (entry == NULL)
+    char *copy, *none = NULL;
+
+    if (entry == NULL || entry->learned != NULL)
         return;
-    xfree(entry->learned);
-    entry->learned = xstrdup(identity);
+    copy = xstrdup(identity);
+    if (!atomic_compare_exchange_strong(&entry->learned, &none, copy))
+        free(copy);
 }

@@ -14,6 +14,7 @@ from processes import check_ended
 from programs import SOURCE, Deployment, sign_woocommerce, wait_for
 
 BATCH = 256    # deliveries leased together
+HELD = 3  # batches that one worker has leased: two are merged beside each other, and one is next
 LEASE = 60     # seconds that a lease lasts
 POSTERS = 8    # connections that deliver
 OTHER = "other-store"
@@ -124,12 +125,12 @@ class Drain(unittest.TestCase):
 
     @contextmanager
     def merging_with_the_next_leased(self, total):
-        """A backlog, and a worker whose first batch is held in its merge: it leased the next one meanwhile."""
+        """A backlog, and a worker whose batches are held in their merges: it leased the next one meanwhile."""
         self.deliver(total)
         with self.merges_held():
             worker = self.run_.start_worker()
-            wait_for(lambda: self.leased() > BATCH, DEADLINE, "the next batch, leased ahead")
-            self.assertLessEqual(self.leased(), 2 * BATCH)
+            wait_for(lambda: self.leased() > (HELD - 1) * BATCH, DEADLINE, "the next batch, leased ahead")
+            self.assertLessEqual(self.leased(), HELD * BATCH)
             yield worker
 
     def everything_once(self, total):
@@ -179,31 +180,31 @@ class Drain(unittest.TestCase):
 
     def test_leases_ahead_are_worked_off_at_sigterm(self):
         """What is leased is finished, no more is leased, and nothing spent an attempt."""
-        total = 5 * BATCH
+        total = 6 * BATCH
         with self.merging_with_the_next_leased(total) as worker:
             worker.process.terminate()
         wait_for(lambda: not worker.alive(), DEADLINE, "the worker's end")
         self.run_.programs.remove(worker)
         check_ended("purchase-worker", worker.process.returncode, worker.log_text())
-        self.assertEqual(self.unfinished(), total - 2 * BATCH)
+        self.assertEqual(self.unfinished(), total - HELD * BATCH)
         self.assertEqual(self.number("SELECT COUNT(*) FROM delivery WHERE state <> 'done'"
                                      " AND (state <> 'pending' OR attempts > 0)"), 0)
         self.run_.worker_once()
         self.everything_once(total)
 
     def test_leases_of_a_killed_worker_are_taken_over(self):
-        total = 4 * BATCH
+        total = 5 * BATCH
         with self.merging_with_the_next_leased(total) as worker:
             self.run_.kill_program(worker)
-        self.assertGreater(self.leased(), BATCH)
+        self.assertGreater(self.leased(), 2 * BATCH)
         self.run_.sql("UPDATE delivery SET due_at = 1 WHERE state = 'leased'")  # a minute later
         self.run_.worker_once()
         self.everything_once(total)
         self.assertEqual(self.number("SELECT MAX(attempts) FROM delivery"), 2)
 
     def test_leases_ahead_are_given_back_when_the_database_was_away(self):
-        """A restart in the middle of a merge costs seconds, not the leases of two batches."""
-        total = 3 * BATCH
+        """A restart in the middle of a merge costs seconds, not the leases of several batches."""
+        total = 4 * BATCH
         with self.merging_with_the_next_leased(total):
             self.server.kill()
         self.server.start()

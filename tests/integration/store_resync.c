@@ -165,7 +165,7 @@ static void the_sleeper_takes_nothing_off_the_stage(void **state)
                      DB_OK);
     assert_false(batch.spoilt);
     assert_int_equal(batch.count, 1);
-    assert_int_equal(resync_unstage(store->db, SLEEPER, &store->slept, &batch), DB_OK);
+    assert_int_equal(resync_unstage(store->db, SLEEPER, &store->slept, &batch, 0, 0), DB_OK);
     resync_batch_free(&batch);
     expect_untouched(store);
 }
