@@ -66,7 +66,7 @@ static enum db_result query_nobody(struct db *db, struct db_rows **rows)
 {
     return db_query(db,
                     "SELECT source_id, COUNT(*) FROM (SELECT source_id, order_id FROM shop_order"
-                    " WHERE status = 'paid' AND subject_kind = 'none'"
+                    " WHERE is_nobodys = 1"
                     " UNION SELECT i.source_id, i.order_id" NEWEST_OF_FILE " AND i.nobody) o"
                     " GROUP BY source_id ORDER BY source_id",
                     NULL, 0, rows);

@@ -65,6 +65,8 @@ CREATE TABLE IF NOT EXISTS delivery_body (
 
 -- One row an order: the lock of its merge, and what the merge made of it. A refund may come first: then
 -- there is a row and no snapshot. order_key is the digest of the first key that the order was told with.
+-- is_nobodys: paid, with neither address nor reference. The merge writes the row twice, as its lock and with
+-- what it came to; no key holds what differs between the two for most orders, so that each is written once.
 CREATE TABLE IF NOT EXISTS shop_order (
     source_id INT UNSIGNED NOT NULL,
     order_id VARBINARY(128) NOT NULL,
@@ -72,6 +74,7 @@ CREATE TABLE IF NOT EXISTS shop_order (
     catalogue_version INT UNSIGNED NOT NULL DEFAULT 0,
     status ENUM('pending','paid','cancelled','refunded') NULL,
     subject_kind ENUM('none','address','user') NOT NULL DEFAULT 'none',
+    is_nobodys BOOLEAN NOT NULL DEFAULT FALSE,
     unmapped_lines INT UNSIGNED NOT NULL DEFAULT 0,
     first_seen_at BIGINT NOT NULL,
     merged_at BIGINT NULL,
@@ -82,7 +85,7 @@ CREATE TABLE IF NOT EXISTS shop_order (
     PRIMARY KEY (source_id, order_id),
     KEY shop_order_redo (catalogue_version),
     KEY shop_order_reread (reread_due_at),
-    KEY shop_order_nobody (subject_kind, source_id, status)
+    KEY shop_order_nobody (is_nobodys, source_id)
 ) ENGINE=InnoDB;
 
 -- Facts, kept for ever. A snapshot is what an order looked like, told apart by the digest of what it says.

@@ -127,7 +127,7 @@ static const struct figure figures[] = {
     {"purchase_orders_without_address", "gauge",
      "Paid orders that carry neither an address nor a reference.", NULL, true, true, 1,
      WALK_FOR "SELECT s.id, (SELECT COUNT(*) FROM shop_order o WHERE o.source_id = s.id"
-              " AND o.subject_kind = 'none' AND o.status = 'paid') FROM source s"
+              " AND o.is_nobodys = 1) FROM source s"
               " WHERE s.retired_at IS NULL"},
     {"purchase_entitlements_active", "gauge", "Contributions that are active.", NULL, false, true,
      1, WALK_FOR "SELECT COUNT(*) FROM contribution WHERE state = 'active'"},

@@ -275,6 +275,13 @@ static void compare_unmapped(struct difference *difference, const struct order_w
     }
 }
 
+/* Paid, and nothing tells by whom. */
+static bool is_nobodys(const struct merged_order *merged)
+{
+    return merged->winner != NULL && merged->status == ORDER_PAID &&
+           merged->subject.kind == SUBJECT_NONE;
+}
+
 /* The order's own row: what the merge made of it, and with which catalogue. */
 static void put_order(struct difference *difference, const struct order_work *work)
 {
@@ -288,6 +295,7 @@ static void put_order(struct difference *difference, const struct order_work *wo
     values_add(orders, work->merged.winner == NULL ? DB_VALUE_NULL
                                                    : DB_VALUE_INT((int)work->merged.status + 1));
     values_add_int(orders, (int)work->merged.subject.kind + 1);
+    values_add_int(orders, is_nobodys(&work->merged));
     values_add_int(orders, (int64_t)work->projection.unmapped_count);
     values_add_int(orders, now);
     values_add_int(orders, now);
@@ -337,12 +345,14 @@ static enum db_result write_orders(struct db *db, const struct difference *diffe
 {
     return rows_write(db,
                       "INSERT INTO shop_order (source_id, order_id, catalogue_version, status,"
-                      " subject_kind, unmapped_lines, merged_at, first_seen_at) VALUES",
-                      "(?,?,?,?,?,?,?,?)",
+                      " subject_kind, is_nobodys, unmapped_lines, merged_at, first_seen_at)"
+                      " VALUES",
+                      "(?,?,?,?,?,?,?,?,?)",
                       "ON DUPLICATE KEY UPDATE catalogue_version = VALUES(catalogue_version),"
                       " status = VALUES(status), subject_kind = VALUES(subject_kind),"
+                      " is_nobodys = VALUES(is_nobodys),"
                       " unmapped_lines = VALUES(unmapped_lines), merged_at = VALUES(merged_at)",
-                      &difference->orders, 8);
+                      &difference->orders, 9);
 }
 
 static enum db_result difference_write(struct db *db, struct difference *difference)

@@ -73,12 +73,13 @@ bool order_key_of(const struct order_news *news, unsigned char out[DIGEST_LEN])
 enum db_result order_rows_lock(struct db *db, const struct values *rows)
 {
     return rows_write(db,
-                      "INSERT INTO shop_order (source_id, order_id, first_seen_at, order_key)"
-                      " VALUES",
-                      "(?,?,?,?)", "ON DUPLICATE KEY UPDATE revision = revision + 1", rows, 4);
+                      "INSERT INTO shop_order (source_id, order_id, first_seen_at,"
+                      " catalogue_version, order_key) VALUES",
+                      "(?,?,?,?,?)", "ON DUPLICATE KEY UPDATE revision = revision + 1", rows, 5);
 }
 
-enum db_result order_names_lock(struct db *db, const struct order_names *names, int64_t now)
+enum db_result order_names_lock(struct db *db, const struct order_names *names,
+                                const struct orders_context *context)
 {
     unsigned char(*keys)[DIGEST_LEN] = xcalloc(names->count + 1, sizeof(*keys));
     struct values values = {0};
@@ -89,7 +90,8 @@ enum db_result order_names_lock(struct db *db, const struct order_names *names, 
 
         values_add_int(&values, named->source_id);
         values_add_text(&values, named->id);
-        values_add_int(&values, now);
+        values_add_int(&values, context->now);
+        values_add_int(&values, context->catalogue->version);
         values_add(&values, named->told != NULL && order_key_of(named->told, keys[i])
                                 ? DB_VALUE_BYTES(keys[i], DIGEST_LEN)
                                 : DB_VALUE_NULL);

@@ -39,7 +39,8 @@ struct order_named *order_names_find(const struct order_names *names, uint32_t s
  * its lock first, so that no evidence is written under an id that another transaction is turning
  * into an alias.
  */
-enum db_result order_names_lock(struct db *db, const struct order_names *names, int64_t now)
+enum db_result order_names_lock(struct db *db, const struct order_names *names,
+                                const struct orders_context *context)
     __attribute__((warn_unused_result));
 /* Whether each was known, and its key. After the lock, or, for a dry run, without it. */
 enum db_result order_names_read(struct db *db, struct order_names *names, bool locked)
@@ -48,9 +49,9 @@ enum db_result order_names_read(struct db *db, struct order_names *names, bool l
 bool order_key_of(const struct order_news *news, unsigned char out[DIGEST_LEN]);
 
 /*
- * The lock itself: (source_id, order_id, first_seen_at, order_key) a row, sorted. The row changes
- * each time: on a cluster that is what makes the second of two merges on two nodes fail and run
- * again. A row that was there before has a revision above 1 from then on.
+ * The lock itself: (source_id, order_id, first_seen_at, catalogue_version, order_key) a row,
+ * sorted. The row changes each time: on a cluster that is what makes the second of two merges on
+ * two nodes fail and run again. A row that was there before has a revision above 1 from then on.
  */
 enum db_result order_rows_lock(struct db *db, const struct values *rows)
     __attribute__((warn_unused_result));

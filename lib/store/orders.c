@@ -157,6 +157,7 @@ static enum db_result batch_lock(struct db *db, const struct order_batch *batch)
         values_add_int(&values, batch->orders[i].known.source_id);
         values_add_text(&values, batch->orders[i].known.id);
         values_add_int(&values, batch->context->now);
+        values_add_int(&values, batch->context->catalogue->version);
         values_add(&values, DB_VALUE_NULL);
     }
     result = order_rows_lock(db, &values);
@@ -318,7 +319,7 @@ static enum db_result lock_named(struct db *db, const struct orders_context *con
 
     order_names_gather(names, pinned->news, pinned->count, !pinned->learning);
     if (!context->dry_run)
-        result = order_names_lock(db, names, context->now);
+        result = order_names_lock(db, names, context);
     return result == DB_OK ? order_names_read(db, names, !context->dry_run) : result;
 }
 

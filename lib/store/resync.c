@@ -480,7 +480,7 @@ enum db_result resync_without_address(struct db *db, uint32_t source_id, int64_t
     struct db_rows *rows;
     enum db_result result = db_query(db,
                                      "SELECT COUNT(*) FROM shop_order WHERE source_id = ?"
-                                     " AND subject_kind = 'none' AND status = 'paid'",
+                                     " AND is_nobodys = 1",
                                      (struct db_value[]){DB_VALUE_INT(source_id)}, 1, &rows);
 
     if (result != DB_OK)
