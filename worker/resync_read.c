@@ -59,34 +59,56 @@ static bool haul_has(const struct haul *haul, const struct shop_fetch *fetch)
     return false;
 }
 
+/* Plans the calls for what one order lacks; of an order that is `known` somebody may have told. */
+static int plan_order(struct resync *resync, const struct fact_order *order, bool known,
+                      struct haul *haul)
+{
+    for (size_t n = 0; n < order->need_count; n++) {
+        struct resync_call *call;
+        bool met = false;
+
+        if (known && resync_check(resync, orders_need_met(resync->worker->db, resync->run.source_id,
+                                                          order, &order->needs[n], &met)) != 0)
+            return -1;
+        if (met)
+            continue;
+        call = xcalloc(1, sizeof(*call));
+        call->optional = true;
+        if (shop_fetch_for(resync->source, order->id, &order->needs[n], &call->task.fetch) == 0 &&
+            !haul_has(haul, &call->task.fetch)) {
+            haul_add(haul, call);
+            continue;
+        }
+        resync_call_free(call);
+        free(call);
+    }
+    return 0;
+}
+
 /* Plans the calls for what facts lack and nobody has told yet. */
 static int plan_needs(struct resync *resync, const struct facts *facts, struct haul *haul)
 {
-    for (size_t o = 0; o < facts->order_count; o++) {
-        const struct fact_order *order = &facts->orders[o];
+    const struct fact_order **orders = xcalloc(facts->order_count + 1, sizeof(*orders));
+    const char **ids = xcalloc(facts->order_count + 1, sizeof(*ids));
+    bool *known = xcalloc(facts->order_count + 1, sizeof(*known));
+    size_t count = 0;
+    int result = 0;
 
-        for (size_t n = 0; n < order->need_count; n++) {
-            struct resync_call *call;
-            bool met;
-
-            if (resync_check(resync, orders_need_met(resync->worker->db, resync->run.source_id,
-                                                     order, &order->needs[n], &met)) != 0)
-                return -1;
-            if (met)
-                continue;
-            call = xcalloc(1, sizeof(*call));
-            call->optional = true;
-            if (shop_fetch_for(resync->source, order->id, &order->needs[n], &call->task.fetch) ==
-                    0 &&
-                !haul_has(haul, &call->task.fetch)) {
-                haul_add(haul, call);
-                continue;
-            }
-            resync_call_free(call);
-            free(call);
-        }
+    for (size_t i = 0; i < facts->order_count; i++) {
+        if (facts->orders[i].need_count == 0)
+            continue;
+        orders[count] = &facts->orders[i];
+        ids[count++] = facts->orders[i].id;
     }
-    return 0;
+    if (count > 0)
+        result = resync_check(
+            resync, orders_exist(resync->worker->db, resync->run.source_id, ids, count, known));
+    for (size_t i = 0; i < count && result == 0; i++)
+        result = plan_order(resync, orders[i], known[i], haul);
+    free(orders);
+    free(ids);
+    free(known);
+    return result;
 }
 
 /* Notes that a question has no answer. One order that a shop chokes on stops nobody else's: the
@@ -172,24 +194,72 @@ static void gather(struct gathered *gathered, const struct facts *facts)
     }
 }
 
-/* Puts on the stage what a step read, with the cursor of the next. */
-static int stage(struct resync *resync, const struct facts *page, const struct haul *haul,
-                 const char *cursor)
-{
-    struct worker *worker = resync->worker;
-    struct gathered gathered = {0};
+/* What a step read, on its way to the stage: on a lane, while the next step is read. */
+struct staging {
+    struct resync *resync;
+    struct resync_run run; /* as it is once this is on the stage */
+    struct facts page;
+    struct haul haul;
+    struct gathered gathered;
     enum db_result result;
+};
 
-    if (page != NULL)
-        gather(&gathered, page);
-    for (size_t i = 0; i < haul->count; i++)
-        gather(&gathered, &haul->calls[i]->task.facts);
+static struct lane *staging_lane(const struct resync *resync)
+{
+    return &resync->worker->lanes[1];
+}
+
+static void staging_work(struct lane *lane, void *arg)
+{
+    struct staging *staging = arg;
+
+    staging->result = resync_stage(lane->db, lane->worker->vault, lane->worker->owner,
+                                   &staging->run, staging->gathered.items, staging->gathered.count);
+}
+
+/* Waits until the step before is on the stage. */
+static int stage_end(struct resync *resync, struct staging *staging)
+{
+    struct lane *lane = staging_lane(resync);
+    int result = 0;
+
+    if (!lane->busy)
+        return 0;
+    lane_end(lane);
+    resync->run.lost |= staging->run.lost;
+    if (staging->result != DB_OK)
+        result = resync_stop(resync, RESYNC_END_DATABASE, "the database: %s", db_error(lane->db));
+    facts_free(&staging->page);
+    haul_free(&staging->haul);
+    xfree(staging->gathered.items);
+    return result == 0 ? resync_check(resync, DB_OK) : result;
+}
+
+/* Puts on the stage what a step read, with the cursor of the next; takes page and haul over. */
+static int stage(struct resync *resync, struct staging *staging, struct facts *page,
+                 struct haul *haul, const char *cursor)
+{
+    int result = stage_end(resync, staging);
+
+    if (result != 0)
+        return result;
+    memset(staging, 0, sizeof(*staging));
     snprintf(resync->run.cursor, sizeof(resync->run.cursor), "%s", cursor);
+    if (page != NULL) {
+        staging->page = *page;
+        memset(page, 0, sizeof(*page));
+        gather(&staging->gathered, &staging->page);
+    }
+    staging->haul = *haul;
+    memset(haul, 0, sizeof(*haul));
+    for (size_t i = 0; i < staging->haul.count; i++)
+        gather(&staging->gathered, &staging->haul.calls[i]->task.facts);
+    staging->resync = resync;
+    staging->run = resync->run;
+    resync->run.orders_read += staging->gathered.count;
     resync_progress(resync);
-    result = resync_stage(worker->db, worker->vault, worker->owner, &resync->run, gathered.items,
-                          gathered.count);
-    xfree(gathered.items);
-    return resync_check(resync, result);
+    lane_begin(staging_lane(resync), staging_work, staging);
+    return 0;
 }
 
 /* --- the list ------------------------------------------------------------------------------ */
@@ -324,7 +394,7 @@ static int page_check(struct resync *resync, const struct page *page)
 }
 
 /* Takes in one page, once the next has been asked for. */
-static int page_take(struct resync *resync, struct page *page, bool *more)
+static int page_take(struct resync *resync, struct page *page, struct staging *staging, bool *more)
 {
     struct haul haul = {0};
     const char *cursor = page->listing.next;
@@ -340,7 +410,7 @@ static int page_take(struct resync *resync, struct page *page, bool *more)
     if (cursor == NULL)
         resync->run.state = resync->run.whole ? RESYNC_CHECKING : RESYNC_JUDGING;
     if (result == 0)
-        result = stage(resync, &page->listing.facts, &haul, cursor == NULL ? "" : cursor);
+        result = stage(resync, staging, &page->listing.facts, &haul, cursor == NULL ? "" : cursor);
     haul_free(&haul);
     return result;
 }
@@ -349,8 +419,9 @@ int resync_read(struct resync *resync)
 {
     struct page pages[PAGES] = {{.cursor = NULL}};
     struct page *page = &pages[0];
+    struct staging staging;
     bool more = true;
-    int result;
+    int result, staged;
 
     for (size_t i = 0; i < PAGES; i++)
         pages[i].after = &pages[(i + 1) % PAGES];
@@ -360,20 +431,21 @@ int resync_read(struct resync *resync)
         if (result == 0)
             result = page_check(resync, page);
         if (result == 0)
-            result = page_take(resync, page, &more);
+            result = page_take(resync, page, &staging, &more);
         resync_call_abandon(resync, &page->call);
         page_end(page);
         page = page->after;
         if (result == 0 && resync->worker->stopping)
             result = resync_stop(resync, RESYNC_END_STOPPED, "told to stop");
     }
+    staged = stage_end(resync, &staging);
     for (size_t i = 0; i < PAGES; i++)
         pages[i].after = &pages[i]; /* which is taken: no page begins another any more */
     for (size_t i = 0; i < PAGES; i++) {
         resync_call_abandon(resync, &pages[i].call);
         page_end(&pages[i]);
     }
-    return result;
+    return result == 0 ? staged : result;
 }
 
 /* --- the rest ------------------------------------------------------------------------------ */
@@ -382,7 +454,8 @@ int resync_read(struct resync *resync)
 static int read_orders(struct resync *resync, const struct order_name *orders, size_t count)
 {
     struct haul haul = {0};
-    int result;
+    struct staging staging;
+    int result, staged;
 
     for (size_t i = 0; i < count; i++) {
         struct resync_call *call = xcalloc(1, sizeof(*call));
@@ -397,9 +470,10 @@ static int read_orders(struct resync *resync, const struct order_name *orders, s
     for (size_t i = 0, first = haul.count; result == 0 && i < first; i++)
         result = follow_needs(resync, &haul.calls[i]->task.facts, &haul);
     if (result == 0)
-        result = stage(resync, NULL, &haul, orders[count - 1].order_id);
+        result = stage(resync, &staging, NULL, &haul, orders[count - 1].order_id);
+    staged = stage_end(resync, &staging);
     haul_free(&haul);
-    return result;
+    return result == 0 ? staged : result;
 }
 
 int resync_read_rest(struct resync *resync)
