@@ -331,7 +331,7 @@ enum db_result query_envelope(struct db *db, uint64_t delivery_id, struct db_row
 {
     const struct db_value id = DB_VALUE_INT((int64_t)delivery_id);
 
-    return db_query(db, "SELECT body FROM delivery_body WHERE delivery_id = ?", &id, 1, rows);
+    return db_query(db, "SELECT body FROM delivery WHERE id = ?", &id, 1, rows);
 }
 
 enum db_result query_pending(struct db *db, struct db_rows **rows)

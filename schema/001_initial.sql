@@ -27,7 +27,8 @@ CREATE TABLE IF NOT EXISTS sealed_key (
 ) ENGINE=InnoDB;
 
 -- The inbox: what was validly signed, whatever it holds. delivery_key is the event id inside the signed
--- bytes, or the body's digest. A body seen again is no new row, but is processed again.
+-- bytes, or the body's digest. A body seen again is no new row, but is processed again. The sealed body stands in
+-- its row, so that one statement that commits by itself makes a delivery durable.
 -- What a lease and its end write is of fixed width and never NULL (0: never; an owner of zeros: nobody), so
 -- that they change the row in place: half a kB of redo for both together, where a NULL that became a value had
 -- the row written anew, body and all, 9.6 kB. delivery_due begins with the shop, so that a worker reaches what
@@ -49,18 +50,11 @@ CREATE TABLE IF NOT EXISTS delivery (
     lease_owner BINARY(8) NOT NULL DEFAULT '',
     leased_at BIGINT NOT NULL DEFAULT 0,
     sealed_bytes INT UNSIGNED NOT NULL,
+    body MEDIUMBLOB NOT NULL,
     UNIQUE KEY delivery_once (source_id, delivery_key),
     KEY delivery_due (state, source_id, due_at),
     KEY delivery_received (received_at),
     KEY delivery_reason (reason, source_id, last_received_at)
-) ENGINE=InnoDB;
-
--- Its sealed body, written once and by the same commit: beside the row, so that what leases, counts and lists
--- deliveries neither reads nor dirties the pages that hold bodies. Keyed by the row's own id, which grows on
--- every node of a cluster, so that both tables are written at their ends.
-CREATE TABLE IF NOT EXISTS delivery_body (
-    delivery_id BIGINT UNSIGNED NOT NULL PRIMARY KEY,
-    body MEDIUMBLOB NOT NULL
 ) ENGINE=InnoDB;
 
 -- One row an order: the lock of its merge, and what the merge made of it. A refund may come first: then

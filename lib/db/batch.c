@@ -11,6 +11,7 @@
 
 #include <mysql.h>
 
+#include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
@@ -31,6 +32,7 @@ struct queue {
     struct task *ring; /* LIMIT_BATCH_QUEUE of them */
     size_t first, count;
     size_t running;  /* batches of it that are under way */
+    int64_t began;   /* monotonic: when the last of them was */
     uint64_t *order; /* beside the ring: when each was submitted, to find the oldest kind */
 };
 
@@ -72,7 +74,14 @@ struct batch {
 /* Whether one more batch of the kind may be under way. */
 static bool may_run(const struct queue *queue)
 {
-    return queue->kind->parallel == 0 || queue->running < queue->kind->parallel;
+    const struct batch_kind *kind = queue->kind;
+    if (queue->running == 0) {
+        return true;
+    }
+    if (kind->parallel != 0 && queue->running >= kind->parallel) {
+        return false;
+    }
+    return kind->gather_us == 0 || clock_monotonic() - queue->began > kind->gather_us;
 }
 
 /* The queue whose head waits longest, of all or of those that may run; NULL if there is none. */
@@ -206,6 +215,7 @@ static void *executor_run(void *arg)
         size_t count = take_tasks(executor, queue);
         batch->running++;
         queue->running++;
+        queue->began = clock_monotonic();
         pthread_mutex_unlock(&batch->lock);
         run_tasks(executor, queue->kind, count);
         pthread_mutex_lock(&batch->lock);
@@ -309,7 +319,7 @@ bool batch_submit(struct batch *batch, const struct batch_kind *kind, void *oper
         queue->ring[place] = (struct task){operation, done, DB_GONE};
         queue->order[place] = batch->submitted++;
         queue->count++;
-        /* At its bound, those who run it look again when they are done: nobody is woken in vain. */
+        /* Else those who run it look again when they are done: nobody is woken in vain. */
         if (may_run(queue)) {
             pthread_cond_signal(&batch->work);
         }

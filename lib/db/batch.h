@@ -26,10 +26,15 @@ struct batch_kind {
     size_t most;
     /*
      * Batches of this kind that may be under way at a time; 0: as many as there are connections.
-     * With two, one gathers rows while the other waits for its commit, and neither is small: more
-     * would share fewer rows each, and wait for more commits.
+     * More of them would share fewer rows each, and wait for more commits.
      */
     size_t parallel;
+    /*
+     * While one is under way for no longer than this, none other begins, but gathers: so as a rule
+     * there is one at a time. Whoever comes when it hangs, at a row's lock perhaps, is not held up
+     * by it.
+     */
+    int64_t gather_us;
     enum db_result (*run)(struct db *db, void **operations, size_t count, void *context);
     /*
      * Running it a second time is harmless even if the first one was committed: reads, and inserts

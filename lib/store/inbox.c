@@ -42,29 +42,22 @@ int inbox_body_open(const struct vault *vault, uint32_t source_id,
     return result;
 }
 
-struct put_batch {
-    struct inbox_put **puts;
-    size_t count;
-    uint64_t *ids; /* out, one for each */
-};
-
-#define PUT_COLUMNS 7
-
 /*
- * The rows, in one statement, which tells each one's id and whether it was there already. The ids
- * are read, not counted: they step by the number of a cluster's nodes, and a duplicate leaves a
- * hole.
+ * One statement, which commits by itself: row and body are there together or not at all, and the
+ * server is asked once. It tells of each row whether it was there already.
  */
-static enum db_result put_rows(struct db *db, const struct put_batch *batch)
+static enum db_result put_run(struct db *db, void **operations, size_t count, void *context)
 {
+    struct inbox_put **puts = (struct inbox_put **)operations;
     struct values values = {0};
     struct buf sql = {0};
     struct db_rows *rows;
     size_t told = 0;
     enum db_result result;
 
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct inbox_put *put = batch->puts[i];
+    (void)context;
+    for (size_t i = 0; i < count; i++) {
+        const struct inbox_put *put = puts[i];
 
         values_add_int(&values, put->source_id);
         values_add_bytes(&values, put->key, sizeof(put->key));
@@ -73,29 +66,27 @@ static enum db_result put_rows(struct db *db, const struct put_batch *batch)
         values_add_int(&values, put->received_at);
         values_add_int(&values, put->received_at);
         values_add_int(&values, (int64_t)put->sealed.len);
+        values_add_bytes(&values, put->sealed.data, put->sealed.len);
     }
     /* Assignments run from left to right, so `state` is changed last. */
     buf_printf(&sql,
                "INSERT INTO delivery (source_id, delivery_key, topic, received_at,"
-               " last_received_at, due_at, sealed_bytes) VALUES (?,?,?,?,?,?,?)"
+               " last_received_at, due_at, sealed_bytes, body) VALUES (?,?,?,?,?,?,?,?)"
                " ON DUPLICATE KEY UPDATE times_received = times_received + 1,"
                " last_received_at = GREATEST(last_received_at, VALUES(received_at)),"
                " due_at = IF(state IN ('done','set_aside'), GREATEST(VALUES(received_at),"
                " processed_at + %lld), due_at),"
                " attempts = IF(state IN ('done','set_aside'), 0, attempts),"
                " state = IF(state IN ('done','set_aside'), 'pending', state)"
-               " RETURNING id, times_received",
+               " RETURNING times_received",
                (long long)INBOX_AGAIN_AFTER);
-    result = db_query_rows(db, sql.data, values.items, batch->count, &rows);
-    for (; result == DB_OK && told < batch->count && db_rows_next(rows); told++) {
-        batch->ids[told] = (uint64_t)db_int(rows, 0);
-        batch->puts[told]->duplicate = db_int(rows, 1) > 1;
-    }
+    result = db_query_rows(db, sql.data, values.items, count, &rows);
+    for (; result == DB_OK && told < count && db_rows_next(rows); told++)
+        puts[told]->duplicate = db_int(rows, 0) > 1;
     if (result == DB_OK)
         db_rows_free(rows);
-    if (result == DB_OK && told < batch->count) {
-        log_error("inbox", "insert_told_too_little", LOG_I("rows", batch->count),
-                  LOG_I("told", told));
+    if (result == DB_OK && told < count) {
+        log_error("inbox", "insert_told_too_little", LOG_I("rows", count), LOG_I("told", told));
         result = DB_FAILED;
     }
     values_free(&values);
@@ -103,47 +94,12 @@ static enum db_result put_rows(struct db *db, const struct put_batch *batch)
     return result;
 }
 
-/* The bodies of the rows that are new. */
-static enum db_result put_bodies(struct db *db, const struct put_batch *batch)
-{
-    struct values values = {0};
-    enum db_result result;
-
-    for (size_t i = 0; i < batch->count; i++) {
-        const struct inbox_put *put = batch->puts[i];
-
-        if (put->duplicate)
-            continue;
-        values_add_int(&values, (int64_t)batch->ids[i]);
-        values_add_bytes(&values, put->sealed.data, put->sealed.len);
-    }
-    result = rows_write(db, "INSERT INTO delivery_body (delivery_id, body) VALUES", "(?,?)", "",
-                        &values, 2);
-    values_free(&values);
-    return result;
-}
-
-static enum db_result put_all(struct db *db, void *arg)
-{
-    const struct put_batch *batch = arg;
-    enum db_result result = put_rows(db, batch);
-
-    return result == DB_OK ? put_bodies(db, batch) : result;
-}
-
-static enum db_result put_run(struct db *db, void **operations, size_t count, void *context)
-{
-    struct put_batch batch = {(struct inbox_put **)operations, count,
-                              xcalloc(count, sizeof(uint64_t))};
-    enum db_result result = db_transaction(db, put_all, &batch);
-
-    (void)context;
-    free(batch.ids);
-    return result;
-}
-
-const struct batch_kind inbox_put_batch = {
-    .name = "inbox_put", .most = INBOX_PUT_MOST, .parallel = 2, .run = put_run, .repeatable = true};
+const struct batch_kind inbox_put_batch = {.name = "inbox_put",
+                                           .most = INBOX_PUT_MOST,
+                                           .parallel = 2,
+                                           .gather_us = INBOX_PUT_GATHER,
+                                           .run = put_run,
+                                           .repeatable = true};
 
 #define ROW_COLUMNS                                                                             \
     "id, source_id, state, reason, topic, detail, received_at, last_received_at, processed_at," \
@@ -248,9 +204,7 @@ enum db_result inbox_show(struct db *db, const struct vault *vault, uint64_t id,
                           struct inbox_row *row, struct buf *body, bool *found)
 {
     struct db_rows *rows;
-    enum db_result result = db_query(db,
-                                     "SELECT " ROW_COLUMNS ", body FROM delivery LEFT JOIN"
-                                     " delivery_body ON delivery_id = id WHERE id = ?",
+    enum db_result result = db_query(db, "SELECT " ROW_COLUMNS ", body FROM delivery WHERE id = ?",
                                      (struct db_value[]){DB_VALUE_INT((int64_t)id)}, 1, &rows);
 
     if (result != DB_OK)

@@ -24,9 +24,8 @@ struct inbox_put {
     bool duplicate; /* out: it was there already */
 };
 /*
- * One transaction of two INSERTs, one of rows and one of bodies, however many: a row and its body
- * are there together or not at all. A duplicate is counted and made due again, at most once a
- * minute.
+ * One INSERT, however many. A duplicate is counted and made due again, at most once a minute; its
+ * body is not written again.
  */
 extern const struct batch_kind inbox_put_batch;
 

@@ -44,6 +44,7 @@ struct candidates {
 
 struct lease {
     const struct inbox_want *want;
+    const struct vault *vault;
     unsigned char owner[DIGEST_LEN]; /* OWNER_LEN of it */
     struct candidates *queues;
     size_t queue_count;
@@ -231,6 +232,23 @@ static void lease_pick(struct lease *lease)
         values_add(&lease->ids, suspects->items[random / 2 % suspects->count]);
 }
 
+/* Opens the body of one of the leased. */
+static void lease_body(const struct lease *lease, const struct db_rows *rows, unsigned column,
+                       struct inbox_item *item)
+{
+    struct buf body = {0};
+    struct span sealed;
+
+    sealed.bytes = db_bytes(rows, column, &sealed.len);
+    if (inbox_body_open(lease->vault, item->source_id, item->key, sealed, &body) == 0) {
+        item->len = body.len;
+        item->body = buf_take(&body);
+    } else {
+        log_error("inbox", "body_does_not_open", LOG_I("delivery", item->id));
+        buf_free(&body);
+    }
+}
+
 /* A locked row that is still due. The padding of the list may name it twice, but it comes once. */
 static void lease_row(struct db_rows *rows, void *arg)
 {
@@ -248,6 +266,7 @@ static void lease_row(struct db_rows *rows, void *arg)
     item->attempts = (uint32_t)db_int(rows, 4);
     key = db_bytes(rows, 5, &len);
     memcpy(item->key, key, len < sizeof(item->key) ? len : sizeof(item->key));
+    lease_body(lease, rows, 6, item);
     values_add_int(&lease->locked, (int64_t)item->id);
     lease->count++;
 }
@@ -269,6 +288,14 @@ static enum db_result update_ids(struct db *db, const char *head, struct values 
     result = db_execute(db, sql.data, values->items, values->count);
     buf_free(&sql);
     return result;
+}
+
+/* Forgets what was locked, by a try that is repeated or has failed. */
+static void lease_forget(struct lease *lease)
+{
+    for (size_t i = 0; i < lease->count; i++)
+        inbox_item_free(&lease->items[i]);
+    lease->locked.count = lease->count = 0;
 }
 
 /* Marks the locked rows as this owner's. */
@@ -297,9 +324,9 @@ static enum db_result lease_mark(struct db *db, void *arg)
     struct lease *lease = arg;
     enum db_result result;
 
-    lease->locked.count = lease->count = 0;
+    lease_forget(lease);
     result = rows_read(db,
-                       "SELECT id, due_at, source_id, received_at, attempts, delivery_key"
+                       "SELECT id, due_at, source_id, received_at, attempts, delivery_key, body"
                        " FROM delivery WHERE id IN",
                        "?", "AND state IN ('pending','leased') FOR UPDATE SKIP LOCKED", &lease->ids,
                        1, lease_row, lease);
@@ -323,51 +350,10 @@ static int compare_times(const void *a, const void *b)
     return left != right ? (left > right) - (left < right) : compare_ids(a, b);
 }
 
-struct lease_open {
-    const struct vault *vault;
-    struct inbox_item *items; /* in the order of their ids */
-    size_t count;
-};
-
-/* Opens the body of one of the leased. */
-static void body_row(struct db_rows *rows, void *arg)
-{
-    const struct lease_open *open = arg;
-    struct inbox_item wanted = {.id = (uint64_t)db_int(rows, 0)};
-    struct inbox_item *item =
-        bsearch(&wanted, open->items, open->count, sizeof(wanted), compare_ids);
-    struct buf body = {0};
-    struct span sealed;
-
-    if (item == NULL || item->body != NULL)
-        return;
-    sealed.bytes = db_bytes(rows, 1, &sealed.len);
-    if (inbox_body_open(open->vault, item->source_id, item->key, sealed, &body) == 0) {
-        item->len = body.len;
-        item->body = buf_take(&body);
-    } else {
-        log_error("inbox", "body_does_not_open", LOG_I("delivery", item->id));
-        buf_free(&body);
-    }
-}
-
-/* The bodies of what is leased, which is then in the order in which it came. */
-static enum db_result lease_bodies(struct db *db, const struct vault *vault, struct lease *lease)
-{
-    struct lease_open open = {vault, lease->items, lease->count};
-    enum db_result result;
-
-    qsort(lease->items, lease->count, sizeof(*lease->items), compare_ids);
-    result = rows_read(db, "SELECT delivery_id, body FROM delivery_body WHERE delivery_id IN", "?",
-                       "", &lease->locked, 1, body_row, &open);
-    qsort(lease->items, lease->count, sizeof(*lease->items), compare_times);
-    return result;
-}
-
 enum db_result inbox_lease(struct db *db, const struct vault *vault, const struct inbox_want *want,
                            struct inbox_item *out, size_t *count)
 {
-    struct lease lease = {.want = want, .items = out};
+    struct lease lease = {.want = want, .vault = vault, .items = out};
     enum db_result result;
 
     owner_digest(want->owner, lease.owner);
@@ -380,13 +366,12 @@ enum db_result inbox_lease(struct db *db, const struct vault *vault, const struc
         lease_pick(&lease);
     if (result == DB_OK && lease.ids.count > 0)
         result = db_transaction(db, lease_mark, &lease);
-    if (result == DB_OK && lease.count > 0) {
-        result = lease_bodies(db, vault, &lease);
-        for (size_t i = 0; result != DB_OK && i < lease.count; i++)
-            inbox_item_free(&out[i]);
-    }
-    if (result == DB_OK)
+    if (result == DB_OK) {
+        qsort(out, lease.count, sizeof(*out), compare_times);
         *count = lease.count;
+    } else {
+        lease_forget(&lease);
+    }
     for (size_t i = 0; i < lease.queue_count; i++)
         xfree(lease.queues[i].items);
     xfree(lease.queues);

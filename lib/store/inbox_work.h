@@ -15,6 +15,8 @@
 #define INBOX_AGAIN_AFTER TIME_MINUTE
 
 #define INBOX_PUT_MOST 128 /* deliveries that share a commit */
+/* A commit that takes longer hangs, or goes to other hosts: then the next need not wait for it. */
+#define INBOX_PUT_GATHER (20 * TIME_SECOND / 1000)
 
 /* Appends the opened body; -1 if the envelope does not open. */
 int inbox_body_open(const struct vault *vault, uint32_t source_id,

@@ -46,8 +46,7 @@ OWN_SUBJECT = DIGEST.format("buyer ", "s.seq")
 
 # What a clone says otherwise than its template; the other columns are the template's.
 OF_ORDERS = {
-    "delivery_body": {"delivery_id": DELIVERY, "body": f"LEFT(t.body, {OLD_BODY})"},
-    "delivery": {"id": DELIVERY, "delivery_key": DIGEST.format("delivery ", "s.seq"),
+    "delivery": {"id": DELIVERY, "delivery_key": DIGEST.format("delivery ", "s.seq"), "body": f"LEFT(t.body, {OLD_BODY})",
                  **{column: SHIFT for column in ("received_at", "last_received_at", "processed_at", "due_at")}},
     "shop_order": {"order_id": ORDER, "order_key": "IF(t.order_key IS NULL, NULL, " +
                                                    DIGEST.format("key ", "s.seq") + ")"},
@@ -64,7 +63,7 @@ OF_USERS = {
                    "expires_at": "t.expires_at + {year} + s.seq"},
 }
 # Where the templates are told by their deliveries, which came in their order.
-FIRSTS = {"delivery": "id", "delivery_body": "delivery_id"}
+FIRSTS = {"delivery": "id"}
 # Rows that an installation has however large it is, or that do not stay.
 NOT_CLONED = {"source", "sealed_key", "catalogue_version", "catalogue_entitlement", "catalogue_rule",
               "catalogue_rule_grant", "schema_migration", "schema_lease", "worker_counter", "change_feed", "oauth_state"}

@@ -369,8 +369,7 @@ class BadDeliveries(Life):
         self.post(PLAIN, json.dumps(body).encode()[:-1])
         log = self.run_.worker_once()
         said = log.stdout + log.stderr + self.run_.programs[0].log_text()
-        said += self.run_.sql("SELECT detail, topic, HEX(body) FROM delivery"
-                              " JOIN delivery_body ON delivery_id = id;"
+        said += self.run_.sql("SELECT detail, topic, HEX(body) FROM delivery;"
                               "SELECT cause_id, action, before_value, after_value FROM audit;"
                               "SELECT HEX(sealed), HEX(address_index) FROM address")
         for word in ("zebra", "okapi", "hidden.test"):

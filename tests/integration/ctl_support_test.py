@@ -240,8 +240,7 @@ class Support(unittest.TestCase):
 
     def test_a_body_that_the_keyring_does_not_open(self):
         self.site.deliver_woocommerce(order(12))
-        self.site.sql("UPDATE delivery_body"
-                      " SET body = CONCAT(LEFT(body, 20), 'xxxxxxxxxxxxxxxxxxxx')")
+        self.site.sql("UPDATE delivery SET body = CONCAT(LEFT(body, 20), 'xxxxxxxxxxxxxxxxxxxx')")
         done = self.site.ctl("deliveries", "show", "1", expected=1)
         self.assertIn("does not open", done.stderr)
         self.site.sql("DELETE FROM delivery")

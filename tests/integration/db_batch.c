@@ -129,8 +129,13 @@ static const struct batch_kind unsafe_kind = {.name = "unsafe", .most = 1, .run 
 static const struct batch_kind slow_kind = {.name = "slow", .most = 1, .run = run_slow};
 static const struct batch_kind pair_kind = {
     .name = "pair", .most = 1, .parallel = 2, .run = run_pair};
-static const struct batch_kind *const kinds[] = {&put_kind,    &careless_kind, &fragile_kind,
-                                                 &unsafe_kind, &slow_kind,     &pair_kind};
+static const struct batch_kind patient_kind = {
+    .name = "patient", .most = 64, .parallel = 2, .gather_us = 3600 * TIME_SECOND, .run = run_pair};
+static const struct batch_kind brisk_kind = {
+    .name = "brisk", .most = 64, .parallel = 2, .gather_us = 1000, .run = run_pair};
+static const struct batch_kind *const kinds[] = {&put_kind,     &careless_kind, &fragile_kind,
+                                                 &unsafe_kind,  &slow_kind,     &pair_kind,
+                                                 &patient_kind, &brisk_kind};
 
 static void put_done(void *operation, enum db_result result)
 {
@@ -212,6 +217,19 @@ static void hold_executors(struct batch *batch, struct shared *shared, struct pu
     }
 }
 
+/* Completes until `put` is. */
+static void complete_one(struct batch *batch, const struct put *put)
+{
+    int64_t deadline = clock_monotonic() + 20 * TIME_SECOND;
+    while (!put->completed) {
+        struct pollfd fd = {.fd = batch_fd(batch), .events = POLLIN};
+        assert_true(clock_monotonic() < deadline);
+        if (poll(&fd, 1, 1000) == 1) {
+            batch_complete(batch);
+        }
+    }
+}
+
 /* Two of a kind that is bounded by two, however many connections there are; the others are left to
  * the other kinds; and what waited at the end is run. */
 static void a_bounded_kind_leaves_connections_to_others(void **state)
@@ -230,13 +248,7 @@ static void a_bounded_kind_leaves_connections_to_others(void **state)
         assert_true(clock_monotonic() < deadline);
     }
     assert_true(batch_submit(batch, &careless_kind, &other, put_done));
-    while (!other.completed) {
-        struct pollfd fd = {.fd = batch_fd(batch), .events = POLLIN};
-        assert_true(clock_monotonic() < deadline);
-        if (poll(&fd, 1, 1000) == 1) {
-            batch_complete(batch);
-        }
-    }
+    complete_one(batch, &other);
     assert_int_equal(batch_pending(batch), PAIRS);
     atomic_store(&shared.hold, false);
     batch_free(batch);
@@ -245,6 +257,54 @@ static void a_bounded_kind_leaves_connections_to_others(void **state)
         assert_true(pairs[i].completed);
         assert_int_equal(pairs[i].result, DB_OK);
     }
+}
+
+/* What comes while one of its kind is under way waits for it, though a connection is idle. */
+static void a_kind_gathers_behind_the_one_under_way(void **state)
+{
+    struct shared shared = {0};
+    struct put puts[8] = {0}, other = {0};
+    struct batch *batch = start(&shared, 2);
+    int64_t deadline = clock_monotonic() + 20 * TIME_SECOND;
+    (void)state;
+    atomic_store(&shared.hold, true);
+    assert_true(batch_submit(batch, &patient_kind, &puts[0], put_done));
+    while (atomic_load(&shared.inside) < 1) {
+        assert_true(clock_monotonic() < deadline);
+    }
+    for (int i = 1; i < 8; i++) {
+        assert_true(batch_submit(batch, &patient_kind, &puts[i], put_done));
+    }
+    assert_true(batch_submit(batch, &careless_kind, &other, put_done));
+    complete_one(batch, &other); /* the other executor looked at the queues, before and after it */
+    atomic_store(&shared.hold, false);
+    complete_all(batch);
+    assert_int_equal(atomic_load(&shared.most_inside), 1);
+    batch_free(batch);
+}
+
+/* Whoever comes later than `gather_us` after one that hangs is run beside it. */
+static void one_that_hangs_is_passed(void **state)
+{
+    enum { MANY = 2000 };
+    struct shared shared = {0};
+    struct put *puts = xcalloc(MANY, sizeof(*puts));
+    struct batch *batch = start(&shared, 3);
+    int64_t deadline = clock_monotonic() + 20 * TIME_SECOND;
+    (void)state;
+    atomic_store(&shared.hold, true);
+    for (int i = 0; i < MANY && atomic_load(&shared.inside) < 2; i++) {
+        assert_true(batch_submit(batch, &brisk_kind, &puts[i], put_done));
+        (void)poll(NULL, 0, 1);
+    }
+    while (atomic_load(&shared.inside) < 2) {
+        assert_true(clock_monotonic() < deadline);
+    }
+    atomic_store(&shared.hold, false);
+    complete_all(batch);
+    assert_int_equal(atomic_load(&shared.most_inside), 2);
+    batch_free(batch);
+    free(puts);
 }
 
 static void a_bad_operation_fails_alone(void **state)
@@ -400,6 +460,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(many_operations_share_statements),
         cmocka_unit_test(a_bounded_kind_leaves_connections_to_others),
+        cmocka_unit_test(a_kind_gathers_behind_the_one_under_way),
+        cmocka_unit_test(one_that_hangs_is_passed),
         cmocka_unit_test(a_bad_operation_fails_alone),
         cmocka_unit_test(a_full_queue_refuses_at_once),
         cmocka_unit_test(retries_are_run_whole),

@@ -207,10 +207,10 @@ class Regressions(unittest.TestCase):
         """What counts or sorts deliveries reads an index of a few bytes each."""
         self.run_.sql(
             "INSERT INTO delivery (source_id, delivery_key, state, reason, received_at,"
-            " last_received_at, due_at, sealed_bytes) SELECT 1, UNHEX(SHA2(seq, 256)),"
+            " last_received_at, due_at, sealed_bytes, body) SELECT 1, UNHEX(SHA2(seq, 256)),"
             " ELT(1 + seq % 3, 'done', 'pending', 'set_aside'),"
             " IF(seq % 3 = 2, 'not_an_order', ''), seq, seq, 4000000000000000 + seq,"
-            " 200 FROM seq_1_to_6000; ANALYZE TABLE delivery")
+            " 200, REPEAT('x', 200) FROM seq_1_to_6000; ANALYZE TABLE delivery")
         self.server.sql("SET GLOBAL log_output = 'TABLE'; SET GLOBAL general_log = 1")
         self.addCleanup(self.server.sql, "SET GLOBAL general_log = 0; SET GLOBAL log_output = 'FILE'")
 
