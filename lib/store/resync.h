@@ -113,7 +113,8 @@ enum db_result resync_staged(struct db *db, const struct vault *vault, const str
                              const struct resync_place *after, size_t most,
                              struct resync_batch *out) __attribute__((warn_unused_result));
 void resync_batch_free(struct resync_batch *batch); /* the contents */
-/* In the caller's transaction, as its last: takes the batch off the stage and extends the lease;
+/* In the caller's transaction, as its last, for every batch of the run takes
+ * these rows' locks: extends the lease and takes the batch off the stage;
  * the batch's changes, and what of it was unusable, are added to what the run has written down. */
 enum db_result resync_unstage(struct db *db, const char *owner, struct resync_run *run,
                               const struct resync_batch *batch, uint64_t changes, uint64_t unusable)

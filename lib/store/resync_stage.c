@@ -194,8 +194,10 @@ enum db_result resync_unstage(struct db *db, const char *owner, struct resync_ru
                               const struct resync_batch *batch, uint64_t changes, uint64_t unusable)
 {
     struct values keys = {0};
-    enum db_result result;
+    enum db_result result = resync_hold(db, owner, run);
 
+    if (result != DB_OK || run->lost)
+        return result;
     for (size_t i = 0; i < batch->count; i++) {
         values_add_bytes(&keys, run->id, RESYNC_ID_LEN);
         values_add_text(&keys, batch->places[i].order_id);
@@ -204,10 +206,7 @@ enum db_result resync_unstage(struct db *db, const char *owner, struct resync_ru
     result = rows_delete(db, "DELETE FROM resync_staged WHERE (run_id, order_id, seq) IN",
                          "(?,?,?)", &keys, 3);
     values_free(&keys);
-    /* Last, for every batch of the run takes these rows' locks. */
-    if (result == DB_OK)
-        result = resync_hold(db, owner, run);
-    if (result != DB_OK || run->lost)
+    if (result != DB_OK)
         return result;
     return db_execute(
         db, "UPDATE resync_run SET changes = changes + ?, unusable = unusable + ? WHERE run_id = ?",
