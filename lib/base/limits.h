@@ -40,6 +40,7 @@
 #define LIMIT_HTTP_TRIM_BYTES (8 << 20)      /* a burst of that size: memory is given back */
 #define LIMIT_HTTP_TRIM_MS 1000              /* after it is over */
 #define LIMIT_HTTP_SPARE_FILES 256           /* descriptors that clients leave to others */
+#define LIMIT_HTTP_PARTING_MS 500            /* a drain waits for what is on its way already */
 
 /* HTTP client. */
 #define LIMIT_FETCH_CONNECT_MS 5000
@@ -97,6 +98,7 @@
 #define LIMIT_DELIVERY_ATTEMPTS 40  /* over a day, with pauses of up to an hour */
 #define LIMIT_TOKEN_STORE_TRIES 12  /* to store tokens whose predecessors are spent */
 #define LIMIT_LEASE_BYTES (4 << 20) /* sealed bodies leased together, if they are more than one */
+#define LIMIT_WORKER_STOP_MS 75000  /* SIGTERM to the end: more than a call and its store take */
 
 /* Resync. */
 #define LIMIT_RESYNC_LEASE_S 120   /* a run whose process is gone is taken over after this */
@@ -137,6 +139,7 @@
 #define LIMIT_PROBE_AGE_MS 10000   /* an older reading counts as none */
 #define LIMIT_REOPEN_MS 2000       /* between two tries to reach the database at start */
 #define LIMIT_DRAIN_MS 25000       /* from SIGTERM to the end */
+#define LIMIT_NOTIFY_STATUS 512    /* bytes of a sentence for the service manager */
 
 /* Shops' and Miro's bytes. */
 #define LIMIT_EVENT_ID 255        /* bytes of a signed event id */

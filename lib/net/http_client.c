@@ -228,13 +228,11 @@ struct http_client *http_client_new(struct loop *loop, const char *user_agent)
     return client;
 }
 
-void http_client_free(struct http_client *client)
+/* What the calls' callbacks would send meanwhile is refused, so that there is an end. */
+void http_client_abort(struct http_client *client)
 {
-    if (client == NULL) {
-        return;
-    }
     if (checked(client)->depth > 0) {
-        die("http_client_free: called from within a callback");
+        die("http_client_abort: called from within a callback");
     }
     struct call *call;
     client->closing = true;
@@ -242,6 +240,15 @@ void http_client_free(struct http_client *client)
     while ((call = TAILQ_FIRST(&client->calls)) != NULL) {
         finish(call, CURLE_ABORTED_BY_CALLBACK);
     }
+    client->closing = false;
+}
+
+void http_client_free(struct http_client *client)
+{
+    if (client == NULL) {
+        return;
+    }
+    http_client_abort(client);
     curl_multi_cleanup(client->multi);
     event_free(client->timer);
     event_free(client->refuse);

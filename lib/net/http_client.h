@@ -52,8 +52,9 @@ struct http_answer {
 typedef void http_answered(const struct http_answer *answer, void *arg);
 
 struct http_client *http_client_new(struct loop *loop, const char *user_agent);
-/* Completes every call under way with HTTP_UNREACHABLE. */
-void http_client_free(struct http_client *client);
+/* Completes every call under way with HTTP_UNREACHABLE. Not from within a callback. */
+void http_client_abort(struct http_client *client);
+void http_client_free(struct http_client *client); /* the same, and its end */
 /* False at once if LIMIT_FETCH_IN_FLIGHT calls are under way. */
 bool http_client_send(struct http_client *client, const struct http_call *call,
                       http_answered *answered, void *arg) __attribute__((warn_unused_result));

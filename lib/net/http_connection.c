@@ -164,7 +164,7 @@ static void connection_settle(struct http_connection *connection)
             connection_become(connection, CONNECTION_WRITING);
         } else if (connection->closing) {
             connection_linger(connection);
-        } else if ((connection->ended || connection->server->draining) && connection->in.len == 0) {
+        } else if ((connection->ended || connection->server->parted) && connection->in.len == 0) {
             connection_close(connection);
         } else {
             connection_become(connection, CONNECTION_IDLE);

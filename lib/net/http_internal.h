@@ -87,11 +87,12 @@ struct http_server {
     unsigned port;
     bool loopback; /* bound to a loopback address, or to any */
     bool draining;
+    bool parted; /* draining, and idle connections are closed by now */
     bool accepting;
     bool reaping;
     int fd; /* -1 once it no longer listens */
     struct event *acceptor, *reaper;
-    struct loop_timer *deadlines, *pause, *ebb;
+    struct loop_timer *deadlines, *pause, *ebb, *parting;
     int64_t deadline_at; /* when `deadlines` will fire; 0: not set */
     int64_t waits[CONNECTION_STATES];
     struct connection_list lists[CONNECTION_STATES];

@@ -140,9 +140,11 @@ static void free_dead(struct http_server *server)
 }
 
 /* Who is idle may have a request on the way that has already arrived, so each is read once more. */
-static void close_idle(struct http_server *server)
+static void on_parting(void *arg)
 {
+    struct http_server *server = checked(arg);
     struct http_connection *connection;
+    server->parted = true;
     while ((connection = TAILQ_FIRST(&server->lists[CONNECTION_IDLE])) != NULL) {
         connection_read(connection);
         if (connection->state == CONNECTION_IDLE) {
@@ -157,9 +159,6 @@ static void on_reap(evutil_socket_t fd, short what, void *arg)
     (void)what;
     struct http_server *server = checked(arg);
     server->reaping = false;
-    if (server->draining) {
-        close_idle(server);
-    }
     free_dead(server);
     bool room = open_connections(server) < server->options.max_connections + LIMIT_HTTP_OVERFLOW;
     if (room && !server->draining) {
@@ -303,6 +302,17 @@ static void note_bound(struct http_server *server)
     }
 }
 
+/* What was handed over listens already, wherever that is. */
+static void server_take(struct http_server *server)
+{
+    const int on = 1;
+    server->fd = server->options.handed;
+    if (setsockopt(server->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) != 0) {
+        die("http_server: the handed socket is not TCP's: %s", strerrordesc_np(errno));
+    }
+    note_bound(server);
+}
+
 /* Binds to the first of the host's addresses that can be bound to. */
 static int server_listen(struct http_server *server, struct buf *error)
 {
@@ -314,6 +324,11 @@ static int server_listen(struct http_server *server, struct buf *error)
     if (split_listen(listen_text, &server->host, &port) != 0) {
         complain(error, listen_text, "not an address and a port", remedy(0));
         return -1;
+    }
+    if (server->options.handed > 0) {
+        server_take(server);
+        free(port);
+        return 0;
     }
     int failure = getaddrinfo(server->host, port, &wanted, &found);
     if (failure != 0) {
@@ -411,6 +426,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     server->deadlines = loop_timer_new(loop, on_deadline, server);
     server->pause = loop_timer_new(loop, on_pause_over, server);
     server->ebb = loop_timer_new(loop, on_ebb, server);
+    server->parting = loop_timer_new(loop, on_parting, server);
     accept_when(server, true);
     return server;
 }
@@ -438,23 +454,20 @@ static void stop_listening(struct http_server *server)
 }
 
 /*
- * Closing a listener resets who waits in its backlog, so those are let in first. From within a
- * handler, whose input lies where we would read, the idle connections have to wait for its end.
+ * Closing a listener resets who waits in its backlog, so those are let in first; but a handed one
+ * stays open elsewhere, and its backlog waits for who takes it up next. A client that does not know
+ * yet may just be sending its next request on a connection that looks idle: hence the parting.
  */
 void http_server_drain(struct http_server *server)
 {
     if (checked(server)->draining) {
         return;
     }
-    while (server->accepting && accept_one(server)) {
+    while (server->options.handed == 0 && server->accepting && accept_one(server)) {
     }
     server->draining = true;
     stop_listening(server);
-    if (server->depth == 0) {
-        close_idle(server);
-    } else {
-        server_reap(server);
-    }
+    loop_timer_set(server->parting, LIMIT_HTTP_PARTING_MS * INT64_C(1000), true);
 }
 
 void http_server_free(struct http_server *server)
@@ -482,6 +495,7 @@ void http_server_free(struct http_server *server)
     loop_timer_free(server->deadlines);
     loop_timer_free(server->pause);
     loop_timer_free(server->ebb);
+    loop_timer_free(server->parting);
     buf_free(&server->spare);
     free(server->host);
     union {

@@ -21,6 +21,7 @@ struct http_request;
 
 struct http_server_options {
     const char *listen; /* "host:port"; port 0 lets the kernel choose */
+    int handed;         /* listens there already (handed.h), and is ours to close; 0: none */
     bool check_host; /* Host must name the listener (internal listener: DNS rebinding); else 421 */
     bool reuse_port; /* several instances share the port */
     uint64_t max_body; /* a longer body is answered 413, at its head where its length is told; 0:
@@ -38,8 +39,8 @@ struct http_server_options {
 struct http_server *http_server_new(struct loop *loop, const struct http_server_options *options,
                                     struct buf *error) __attribute__((warn_unused_result));
 unsigned http_server_port(const struct http_server *server);
-/* Stops listening; keeps what is under way; idle connections are closed, others after their answer.
- */
+/* Stops listening; each connection's next answer is its last. One without a request under way is
+ * closed after LIMIT_HTTP_PARTING_MS: what its client sent before it knew is still answered. */
 void http_server_drain(struct http_server *server);
 /* Those that may still have something to say: not the ones that were told the last answer. */
 size_t http_server_connections(const struct http_server *server);

@@ -371,15 +371,25 @@ static void draining_finishes_what_is_under_way(void **state)
     struct buf heard = {0};
     serve(&served, (struct http_server_options){0});
     int idle = dial(&served), partial = dial(&served), waiting = dial(&served);
+    int kept = dial(&served); /* has been answered, and sends its next request too late */
     say(&served, partial, "POST /partial HTTP/1.1\r\n" HOST "Content-Length: 2\r\n\r\n");
     say(&served, waiting, "GET /later HTTP/1.1\r\n" HOST "\r\n");
     turn_until(&served, served.waiting_count == 1);
-    turn_until(&served, http_server_connections(served.server) == 3);
+    say(&served, kept, "GET /first HTTP/1.1\r\n" HOST "\r\n");
+    hear(&served, kept, &heard, "GET /first?");
+    assert_null(strstr(heard.data, CLOSE));
+    buf_reset(&heard);
+    turn_until(&served, http_server_connections(served.server) == 4);
     int queued = dial(&served); /* not yet accepted, and has sent its request */
     say(&served, queued, "GET /queued HTTP/1.1\r\n" HOST "\r\n");
 
     http_server_drain(served.server);
     http_server_drain(served.server);
+    say(&served, kept, "GET /second HTTP/1.1\r\n" HOST "\r\n");
+    hear_out(&served, kept, &heard);
+    assert_non_null(strstr(heard.data, "GET /second?"));
+    assert_non_null(strstr(heard.data, CLOSE));
+    buf_reset(&heard);
     hear_out(&served, idle, &heard);
     assert_int_equal(heard.len, 0);
     hear_out(&served, queued, &heard);
@@ -410,6 +420,7 @@ static void draining_finishes_what_is_under_way(void **state)
     assert_int_equal(errno, ECONNREFUSED);
     buf_free(&heard);
     close(idle);
+    close(kept);
     close(partial);
     close(waiting);
     close(queued);
