@@ -1,5 +1,6 @@
 #include "front.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/limits.h"
@@ -7,6 +8,7 @@
 #include "checks.h"
 #include "cors.h"
 #include "install.h"
+#include "net/handed.h"
 #include "routes.h"
 
 /* The servers' own refusals are counted, and logged by the rule that was broken. */
@@ -21,6 +23,13 @@ const char *front_internal_listen(const struct front *front)
 {
     return front->internal_listen ? front->internal_listen
                                   : front->settings->server.internal_listen;
+}
+
+bool front_listens_elsewhere(const struct front *front)
+{
+    const char *colon = strrchr(front->settings->server.listen, ':');
+    return front->handed && colon &&
+           strtoul(colon + 1, NULL, 10) != http_server_port(front->public_server);
 }
 
 /* Begins listening on both addresses; the internal one first, so that a probe sees the start. */
@@ -45,6 +54,10 @@ static int front_listen(struct front *front, struct buf *error)
         .refused = front_refused,
         .arg = front,
     };
+    public.handed = handed_socket("public", error);
+    if (public.handed < 0)
+        return -1;
+    front->handed = public.handed > 0;
     front->internal_server = http_server_new(front->loop, &internal, error);
     if (!front->internal_server)
         return -1;

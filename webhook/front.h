@@ -44,6 +44,8 @@ struct front {
     LIST_HEAD(, install) installs; /* between the callback and its end */
     size_t install_count;
     bool draining;
+    bool reload_refused; /* the last reload was, and the settings are older than the files */
+    bool handed;         /* the public listener was handed over at the start */
 };
 
 /* Listens on both addresses; 0, or -1 with a sentence in `error`. Takes a reference to `settings`.
@@ -52,6 +54,8 @@ struct front {
 int front_start(struct front *front, struct loop *loop, struct settings *settings,
                 const char *internal_listen, struct buf *error) __attribute__((warn_unused_result));
 const char *front_internal_listen(const struct front *front);
+/* A handed listener has another port than the settings say. */
+bool front_listens_elsewhere(const struct front *front);
 /* Puts an opened engine, and the settings it was opened with, in force. */
 void front_adopt(struct front *front, struct engine *engine);
 /* Stops accepting, ends the waits, and lets what is under way finish. */

@@ -13,8 +13,11 @@
 #include "base/clock.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "base/options.h"
 #include "front.h"
+#include "net/stop_signals.h"
+#include "pulse.h"
 
 #define DRAIN_LOOK_US (TIME_SECOND / 50)
 
@@ -23,7 +26,8 @@ static const char usage[] =
     "Receives shop webhooks, Miro OAuth callbacks and the plugin's entitlement checks.\n"
     "SIGTERM drains and stops, a second one stops at once; SIGHUP reads the configuration,\n"
     "the secrets and the keyring again, and keeps the old ones if the new are not good.\n"
-    "Several instances share the public port if each has an internal listener of its own.";
+    "Several instances share the public port if each has an internal listener of its own.\n"
+    "A listening socket called \"public\" that systemd hands over takes the place of `listen`.";
 
 enum program_state {
     PROGRAM_REOPENING, /* listens and answers 503: the database was not reached yet */
@@ -40,6 +44,8 @@ struct program {
     bool reloading;          /* `opening` is a reload's */
     bool reload_again;       /* another SIGHUP came meanwhile */
     struct loop_timer *timer;
+    struct stop_signals *stop_signals;
+    struct pulse *pulse;
     int64_t drain_until; /* monotonic */
     enum exit_code code;
 };
@@ -104,9 +110,11 @@ static void program_opened(const struct opened *opened, void *arg)
     } else if (opened->fit == ENGINE_OPEN) {
         front_adopt(&program->front, opened->engine);
         program->state = PROGRAM_SERVING;
+        program->front.reload_refused = false;
         log_info("webhook", reload ? "reloaded" : "serving");
     } else if (reload) {
         program_log_faults("reload_refused", opened->why);
+        program->front.reload_refused = true;
         if (program->state == PROGRAM_REOPENING)
             loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
     } else {
@@ -115,6 +123,10 @@ static void program_opened(const struct opened *opened, void *arg)
     opening_free(program->opening);
     program->opening = NULL;
     program->reload_again = false;
+    if (reload && program->state != PROGRAM_DRAINING)
+        notify_ready(program->front.reload_refused
+                         ? "the new configuration was refused: see the log"
+                         : "reloaded");
     if (again && program->state != PROGRAM_DRAINING)
         program_open(program, true);
 }
@@ -130,6 +142,7 @@ static void program_reload(void *arg)
         return;
     }
     loop_timer_clear(program->timer);
+    notify_reloading("reads its configuration");
     program_open(program, true);
 }
 
@@ -151,15 +164,12 @@ static void program_tick(void *arg)
     }
 }
 
-/* SIGTERM or SIGINT: the first drains, the second ends. */
+/* The first SIGTERM or SIGINT. */
 static void program_stop(void *arg)
 {
     struct program *program = arg;
-    if (program->state == PROGRAM_DRAINING) {
-        log_warn("webhook", "stopped_at_once");
-        _exit(EXIT_FAILED);
-    }
     log_info("webhook", "draining");
+    notify_stopping("drains");
     program->state = PROGRAM_DRAINING;
     program->drain_until = clock_monotonic() + LIMIT_DRAIN_MS * INT64_C(1000);
     front_drain(&program->front);
@@ -181,6 +191,10 @@ static void program_announce(const struct program *program)
     program_address(server->listen, program->front.public_server, &public);
     program_address(front_internal_listen(&program->front), program->front.internal_server,
                     &internal);
+    if (front_listens_elsewhere(&program->front))
+        log_warn("webhook", "listens_elsewhere", LOG_S("key", "listen"),
+                 LOG_S("why", "the socket that was handed over has another port: mend "
+                              "ListenStream= of the socket unit, or the configuration"));
     log_info("webhook", "listening", LOG_S("public", public.data), LOG_S("internal", internal.data),
              LOG_S("version", PURCHASE_SYNC_VERSION));
     buf_free(&public);
@@ -202,8 +216,7 @@ static void program_serve(struct program *program, struct settings *settings, st
         engine_free(engine);
         goto out;
     }
-    loop_signal(program->loop, SIGTERM, program_stop, program);
-    loop_signal(program->loop, SIGINT, program_stop, program);
+    program->stop_signals = stop_signals_new(program->loop, "webhook", program_stop, program);
     loop_signal(program->loop, SIGHUP, program_reload, program);
     if (engine) {
         program->state = PROGRAM_SERVING;
@@ -215,11 +228,15 @@ static void program_serve(struct program *program, struct settings *settings, st
         loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
     }
     program_announce(program);
+    notify_ready(engine ? "serving" : "listens; the database is away");
+    program->pulse = pulse_new(&program->front);
     loop_run(program->loop);
     log_info("webhook", "stopped");
 out:
     opening_free(program->opening);
+    pulse_free(program->pulse);
     front_stop(&program->front);
+    stop_signals_free(program->stop_signals);
     loop_timer_free(program->timer);
     loop_free(program->loop);
     buf_free(&error);

@@ -15,6 +15,7 @@ struct probe {
     struct loop_timer *timer;
     struct health asked; /* the executor's while `looking` */
     bool looking;
+    int64_t look_at;    /* monotonic; when that began */
     struct health read; /* the last one that came back */
     int64_t read_at;    /* monotonic; TIME_NONE before the first */
     char *away;         /* or NULL */
@@ -56,8 +57,10 @@ static void probe_looked(void *operation, enum db_result result)
 void probe_look(struct probe *probe)
 {
     loop_timer_set(probe->timer, LIMIT_PROBE_MS * INT64_C(1000), true);
-    if (!probe->looking && probe->front->engine)
+    if (!probe->looking && probe->front->engine) {
+        probe->look_at = clock_monotonic();
         probe->looking = front_submit(probe->front, &health_batch, &probe->asked, probe_looked);
+    }
     probe_note(probe);
 }
 
@@ -91,6 +94,11 @@ void probe_away(struct probe *probe, const char *why)
 {
     xfree(probe->away);
     probe->away = why ? xstrdup(why) : NULL;
+}
+
+int64_t probe_looks_since(const struct probe *probe)
+{
+    return probe->looking ? probe->look_at : TIME_NONE;
 }
 
 bool probe_ready(const struct probe *probe, struct buf *why)

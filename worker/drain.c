@@ -504,6 +504,8 @@ enum db_result drain_round(struct worker *worker, struct round *round)
         round->done += jobs.count;
         round->more = true;
         result = drain_jobs(worker, &jobs, may_pass(worker, batches) ? &convoy : NULL, &passed);
+        if (result == DB_OK)
+            pulse_beat(worker->pulse);
         jobs_free(&jobs);
         if (worker->waits == 0)
             loop_turn(worker->loop, 0);
@@ -533,6 +535,8 @@ enum db_result worker_wait(struct worker *worker, wait_over *over, const void *a
         worker->waits--;
         look_at = clock_monotonic() + (round.more ? 0 : LOOK_AGAIN);
     }
+    if (result == DB_OK)
+        pulse_beat(worker->pulse);
     return result;
 }
 

@@ -16,8 +16,10 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/notify.h"
 #include "base/options.h"
 #include "db/migrate.h"
+#include "net/stop_signals.h"
 #include "resync.h"
 #include "shops/shop.h"
 #include "store/inbox.h"
@@ -175,16 +177,27 @@ static enum db_result attach(struct worker *worker, int *fits)
 
 /* --- signals ------------------------------------------------------------------------------- */
 
+/* What is under way ended in no time that anybody waits for: at least no lease stays behind. No
+ * transaction is, for the loop does not turn in one. */
+static void on_stop_late(void *arg)
+{
+    struct worker *worker = arg;
+
+    log_warn("worker", "stop_cut_short",
+             LOG_S("leases", inbox_release(worker->db, worker->owner) == DB_OK ? "given back"
+                                                                               : "left behind"));
+    _exit(EXIT_FAILED);
+}
+
+/* The first SIGTERM or SIGINT. */
 static void on_stop(void *arg)
 {
     struct worker *worker = arg;
 
-    if (worker->stopping) {
-        log_warn("worker", "stopped_at_once");
-        _exit(EXIT_FAILED);
-    }
     log_info("worker", "stopping");
+    notify_stopping("ends what it is at");
     worker->stopping = true;
+    loop_timer_set(worker->stop, LIMIT_WORKER_STOP_MS * INT64_C(1000), true);
 }
 
 static void on_reload(void *arg)
@@ -192,8 +205,8 @@ static void on_reload(void *arg)
     ((struct worker *)arg)->reload = true;
 }
 
-/* SIGHUP: all new or all old. */
-static void reload(struct worker *worker)
+/* SIGHUP: all new or all old; why not, as a static sentence, or NULL. */
+static const char *reload_all(struct worker *worker)
 {
     struct buf errors = {0};
     struct worker fresh = *worker;
@@ -205,14 +218,14 @@ static void reload(struct worker *worker)
     if (fresh.settings == NULL) {
         log_error("worker", "reload_refused", LOG_S("errors", errors.data));
         buf_free(&errors);
-        return;
+        return "the new configuration was refused: see the log";
     }
     if (attach(&fresh, &fits) != DB_OK || fits != 0) {
         log_error("worker", "reload_refused", LOG_S("errors", "the database does not fit"));
         source_map_free(fresh.sources);
         vault_free(fresh.vault);
         settings_unref(fresh.settings);
-        return;
+        return "the new configuration was refused: the database does not fit";
     }
     settings_unref(worker->settings);
     vault_free(worker->vault);
@@ -223,6 +236,16 @@ static void reload(struct worker *worker)
     memset(worker->api, 0, sizeof(worker->api));
     memset(worker->miro, 0, sizeof(worker->miro));
     log_info("worker", "reloaded");
+    return NULL;
+}
+
+static void reload(struct worker *worker)
+{
+    const char *refused;
+
+    notify_reloading("reads its configuration");
+    refused = reload_all(worker);
+    notify_ready(refused == NULL ? "reloaded" : refused);
 }
 
 /* --- the rounds ---------------------------------------------------------------------------- */
@@ -285,6 +308,7 @@ static int work(struct worker *worker, bool once)
         result = run_next(worker, &round, failures > 0);
         if (result != DB_OK) {
             log_error("worker", "database", LOG_S("error", db_error(worker->db)));
+            notify_status("waits for the database: %s", db_error(worker->db));
             /* A statement that lost against another worker's is the next round's work. */
             if (once && (result != DB_RETRY || failures >= LIMIT_DB_TRIES)) {
                 code = EXIT_FAILED;
@@ -295,7 +319,10 @@ static int work(struct worker *worker, bool once)
                                1000));
             continue;
         }
+        if (failures > 0)
+            notify_status("drains the inbox again");
         failures = 0;
+        pulse_beat(worker->pulse);
         if (once && !round.more)
             break;
         if (!round.more)
@@ -315,6 +342,8 @@ static int attach_wait(struct worker *worker, bool once)
         log_error("worker", "database", LOG_S("error", db_error(worker->db)));
         if (once)
             return -1;
+        if (failures == 0)
+            notify_ready("waits for the database");
         idle(worker, (int)(backoff_delay(TIME_SECOND / 4, 5 * TIME_SECOND, failures,
                                          (uint32_t)clock_now()) /
                            1000));
@@ -327,13 +356,14 @@ static int run(struct worker *worker, bool once, const struct resync_options *re
 {
     int code;
 
-    loop_signal(worker->loop, SIGTERM, on_stop, worker);
-    loop_signal(worker->loop, SIGINT, on_stop, worker);
     loop_signal(worker->loop, SIGHUP, on_reload, worker);
+    if (resync == NULL)
+        worker->pulse = pulse_new(worker->loop);
     if (attach_wait(worker, once || resync != NULL) != 0)
         return worker->stopping ? EXIT_DONE : EXIT_FAILED;
     if (resync != NULL)
         return resync_command(worker, resync);
+    notify_ready("drains the inbox");
     log_info("worker", "started", LOG_S("owner", worker->owner),
              LOG_I("sources", worker->settings->source_count));
     code = work(worker, once);
@@ -361,6 +391,8 @@ static void lanes_close(struct worker *worker)
 static void worker_free(struct worker *worker)
 {
     http_client_free(worker->client);
+    pulse_free(worker->pulse);
+    loop_timer_free(worker->stop);
     loop_free(worker->loop);
     source_map_free(worker->sources);
     lanes_close(worker);
@@ -372,6 +404,7 @@ static void worker_free(struct worker *worker)
 static int with_worker(const struct options *options, const struct resync_options *resync)
 {
     struct worker worker = {0};
+    struct stop_signals *stop_signals;
     struct buf errors = {0};
     int code;
 
@@ -387,7 +420,10 @@ static int with_worker(const struct options *options, const struct resync_option
     lanes_open(&worker);
     worker.loop = loop_new();
     worker.client = http_client_new(worker.loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
+    worker.stop = loop_timer_new(worker.loop, on_stop_late, &worker);
+    stop_signals = stop_signals_new(worker.loop, "worker", on_stop, &worker);
     code = run(&worker, options_flag(options, "--once"), resync);
+    stop_signals_free(stop_signals);
     worker_free(&worker);
     db_library_end();
     return code;

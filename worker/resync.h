@@ -81,7 +81,7 @@ void resync_call_send(struct resync *resync, struct resync_call *call);
 void resync_call_begin(struct resync *resync, struct resync_call *call);
 /* Waits for its answer. -1 if it ends the run; a refusal does not: it is in the task's verdict. */
 int resync_call_end(struct resync *resync, struct resync_call *call);
-/* Waits for a call that nobody wants any more. */
+/* Waits for a call that nobody wants any more; a stop cuts it. */
 void resync_call_abandon(struct resync *resync, struct resync_call *call);
 void resync_call_free(struct resync_call *call); /* the contents */
 /* Waits on the loop, extending the lease. */

@@ -1,3 +1,4 @@
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -6,6 +7,7 @@
 #include "base/clock.h"
 #include "base/digest.h"
 #include "base/log.h"
+#include "base/notify.h"
 #include "resync.h"
 
 /* A third of the lease: one extension may fail to come in time. */
@@ -48,6 +50,9 @@ void resync_progress(struct resync *resync)
     if (clock_monotonic() < resync->told_at + TELL_EVERY || run->state > RESYNC_APPLYING)
         return;
     resync->told_at = clock_monotonic();
+    notify_status("%s: %s, %" PRIu64 " facts read in %" PRIu64 " calls, %" PRIu64 " changes",
+                  resync->source->name, states[run->state], run->orders_read, run->calls,
+                  run->changes);
     log_info("resync", states[run->state], LOG_S("source", resync->source->name),
              LOG_I("calls", run->calls), LOG_I("orders", run->orders_read),
              LOG_I("changes", run->changes));
@@ -102,6 +107,8 @@ void resync_call_begin(struct resync *resync, struct resync_call *call)
 
 void resync_call_abandon(struct resync *resync, struct resync_call *call)
 {
+    if (resync->worker->stopping && call->left > 0)
+        http_client_abort(resync->worker->client);
     while (call->left > 0)
         loop_turn(resync->worker->loop, -1);
 }

@@ -15,6 +15,7 @@
 #include "lane.h"
 #include "net/http_client.h"
 #include "net/loop.h"
+#include "pulse.h"
 #include "store/source.h"
 #include "vault/vault.h"
 
@@ -41,7 +42,9 @@ struct worker {
     } miro[LIMIT_MIRO_APPS]; /* of each app */
     int64_t housekeeping_at; /* when the next is due (monotonic) */
     unsigned waits;          /* that drain_round() was called from, one within the other */
+    struct pulse *pulse;     /* NULL in a resync */
     bool stopping;           /* SIGTERM: finish what is leased, lease no more */
+    struct loop_timer *stop; /* cuts that short */
     bool reload;             /* SIGHUP */
 };
 

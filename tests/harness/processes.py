@@ -15,13 +15,13 @@ TAIL = 6000
 class Program:
     """One running program. `name` is what messages and its log file call it."""
 
-    def __init__(self, name, command, folder, environment):
+    def __init__(self, name, command, folder, environment, pass_fds=()):
         self.name = name
         self.log = os.path.join(folder, f"{name}.stderr")
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(
                 ["setpriv", "--pdeathsig", "KILL"] + command, cwd=folder, env=environment,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds)
 
     def alive(self):
         return self.process.poll() is None

@@ -298,7 +298,7 @@ class RunTest(FaultsTest):
         self.assertFalse(set(old) & set(self.live()))
 
     def test_a_run_that_is_told_to_stop_asks_for_no_further_page(self):
-        """The page in flight is waited for; that it came must not send for the next."""
+        """The page in flight is given up or read; either way it must not send for the next."""
         shop = ShopList(self.bought(), time.time)
         for age in range(1000, 700, -1):
             shop.add(age)
