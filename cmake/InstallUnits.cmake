@@ -1,7 +1,7 @@
 # Run by `cmake --install`: writes the units and the crontab with the programs' place, and installs them. The files
 # themselves name the default one.
 cmake_path(ABSOLUTE_PATH bindir BASE_DIRECTORY "${CMAKE_INSTALL_PREFIX}" NORMALIZE OUTPUT_VARIABLE programs)
-file(GLOB files "${source}/*.service" "${source}/*.timer" "${source}/crontab")
+file(GLOB files "${source}/*.service" "${source}/*.socket" "${source}/*.timer" "${source}/crontab")
 foreach(file ${files})
     cmake_path(GET file FILENAME name)
     file(READ "${file}" text)

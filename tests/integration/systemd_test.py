@@ -25,7 +25,9 @@ ORDER = {"id": 12, "status": "processing", "currency": "EUR", "total": "10.00", 
          "refunds": [], "meta_data": []}
 CATALOGUE = {"entitlements": {"icons-pro": {}},
              "products": [{"source": SOURCE, "product": "10", "grants": ["icons-pro"]}]}
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "../..")
 SECRETS = ("db.password", "keyring", "miro.secret", "main-store.secret", "main-store.key")
+DEFAULT_LISTEN = "127.0.0.1:8080"
 EXPOSURE_MOST = 15  # tenths, of 100: systemd calls up to 40 good
 ONE_SHOT_DEADLINE = 120
 
@@ -46,6 +48,13 @@ def install(test_case):
     return scratch.path, prefix
 
 
+def limit_of(name):
+    """One of lib/base/limits.h."""
+    with open(os.path.join(ROOT, "lib/base/limits.h"), encoding="ascii") as file:
+        (value,) = [line.split()[2] for line in file if line.startswith(f"#define {name} ")]
+    return int(value)
+
+
 def values(path, key):
     """What a unit says, in its order; an empty value takes back those before it."""
     said = []
@@ -63,7 +72,7 @@ class Units(unittest.TestCase):
         cls.scratch, cls.prefix = install(cls)
         cls.folder = os.path.join(cls.prefix, "lib/systemd/system")
         cls.services = sorted(glob.glob(f"{cls.folder}/*.service"))
-        cls.all = cls.services + [f"{cls.folder}/purchase-resync.timer"]
+        cls.all = cls.services + [f"{cls.folder}/purchase-resync.timer", f"{cls.folder}/purchase-webhook.socket"]
 
     def unit(self, name):
         return os.path.join(self.folder, name)
@@ -77,7 +86,8 @@ class Units(unittest.TestCase):
     def test_what_is_installed(self):
         self.assertEqual([os.path.basename(path) for path in self.all],
                          ["purchase-resync.service", "purchase-webhook@.service", "purchase-worker@.service",
-                          "purchase-resync.timer"])
+                          "purchase-resync.timer", "purchase-webhook.socket"])
+        self.assertEqual(sorted(os.listdir(self.folder)), sorted(os.path.basename(path) for path in self.all))
         self.assertEqual(sorted(os.listdir(f"{self.prefix}/bin")),
                          ["purchase-webhook", "purchase-worker", "purchasectl"])
 
@@ -115,6 +125,33 @@ class Units(unittest.TestCase):
             self.assertEqual(done.returncode, 0, done.stdout[-400:] + done.stderr)
             self.assertEqual(values(service, "LimitCORE"), ["0"])
             self.assertEqual(values(service, "StateDirectory"), ["purchase-sync"])
+
+    def test_each_line_that_takes_something_away_says_why(self):
+        for service in self.services:
+            with open(service, encoding="utf-8") as file:
+                lines = file.read().partition("[Service]")[2].partition("\n[")[0].splitlines()
+            first = lines.index("DynamicUser=yes")
+            for above, line in zip(lines[first - 1:], lines[first:]):
+                self.assertTrue(line.startswith("#") or not line or above, f"{service}: {line}")
+
+    def test_they_tell_how_they_are_and_are_given_time_to_end(self):
+        for name, watched, limit in (("purchase-webhook@", True, "LIMIT_DRAIN_MS"),
+                                     ("purchase-worker@", True, "LIMIT_WORKER_STOP_MS"),
+                                     ("purchase-resync", False, "LIMIT_WORKER_STOP_MS")):
+            service = self.unit(f"{name}.service")
+            self.assertEqual(values(service, "Type"), ["notify" if watched else "oneshot"])
+            self.assertEqual(len(values(service, "WatchdogSec")), int(watched))
+            if watched:  # a statement that hangs is given up within half of it
+                self.assertGreaterEqual(int(values(service, "WatchdogSec")[0]), 60)
+            self.assertGreater(int(values(service, "TimeoutStopSec")[0]) * 1000, limit_of(limit), service)
+
+    def test_the_socket_is_the_fronts(self):
+        unit = self.unit("purchase-webhook.socket")
+        self.assertEqual(values(unit, "ListenStream"), [DEFAULT_LISTEN])
+        self.assertEqual(values(unit, "FileDescriptorName"), ["public"])
+        self.assertRegex(values(unit, "Service")[0], r"^purchase-webhook@[0-9]+\.service$")
+        self.assertEqual(values(unit, "Accept"), [])
+        self.assertEqual(values(self.unit("purchase-webhook@.service"), "Sockets"), ["purchase-webhook.socket"])
 
     def test_the_timer(self):
         timer = self.unit("purchase-resync.timer")
