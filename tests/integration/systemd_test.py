@@ -272,6 +272,22 @@ class Commands(unittest.TestCase):
         self.site.stop_program(fronts[0])
         self.site.deliver_woocommerce({**ORDER, "id": 200})
 
+    def test_a_socket_that_systemd_hands_over(self):
+        """By systemd's own hand, under the socket unit's name; the front begins with the first client."""
+        ports = Ports()
+        self.addCleanup(ports.close)
+        internal = ports.take()
+        words, environment = self.command("purchase-webhook@.service", str(internal))
+        (name,) = values(self.unit("purchase-webhook.socket"), "FileDescriptorName")
+        passed = [f"--setenv={key}={value}" for key, value in environment.items()]
+        front = Program("handed", ["systemd-socket-activate", f"--listen=127.0.0.1:{self.site.port}",
+                                   f"--fdname={name}", *passed, *words], self.site.folder, environment)
+        self.site.programs.append(front)
+        wait_for(lambda: "Listening on" in front.log_text(), 30, "the listener")
+        self.site.deliver_woocommerce(ORDER)
+        wait_for(lambda: self.ready(front, internal), 30, "/readyz")
+        self.assertEqual(self.stored(internal), 1)
+
     def test_a_front_without_an_instance_does_not_share(self):
         ports = Ports()
         self.addCleanup(ports.close)

@@ -389,6 +389,27 @@ static void calls_at_a_time_are_bounded(void **state)
     end(&calling);
 }
 
+/* What was given up is told, and the client goes on. */
+static void calls_may_be_given_up(void **state)
+{
+    (void)state;
+    struct calling calling;
+    begin(&calling);
+    struct http_call wanted = {.method = "GET", .origin = calling.origin.data, .target = "/slow"};
+    struct http_call broken = {.method = "GET", .origin = "nowhere", .target = "/"};
+    assert_true(http_client_send(calling.client, &wanted, on_answer, &calling));
+    turn_until(&calling.served, calling.served.waiting_count == 1);
+    assert_true(http_client_send(calling.client, &broken, on_answer, &calling));
+    http_client_abort(calling.client);
+    assert_int_equal(calling.answers, 2);
+    assert_int_equal(calling.failure, HTTP_UNREACHABLE);
+    assert_int_equal(http_client_in_flight(calling.client), 0);
+    http_respond(calling.served.waiting[0], 200, NULL, NULL, 0);
+    call(&calling, (struct http_call){0});
+    assert_int_equal(calling.failure, HTTP_ANSWERED);
+    end(&calling);
+}
+
 /* An answer may lead to the next call at once. */
 struct chain {
     struct calling *calling;
@@ -523,6 +544,7 @@ int main(void)
         cmocka_unit_test(nobody_there_is_unreachable),
         cmocka_unit_test(the_environment_names_no_proxy),
         cmocka_unit_test(calls_at_a_time_are_bounded),
+        cmocka_unit_test(calls_may_be_given_up),
         cmocka_unit_test(an_answer_may_lead_to_a_call),
         cmocka_unit_test(broken_servers_break_nothing),
     };
