@@ -225,6 +225,30 @@ class Tokens(unittest.TestCase):
         self.assertNotIn("secret-", log)
         self.assertNotIn("WARN", log)
 
+    def test_a_stop_in_the_middle_of_a_refresh_loses_nothing(self):
+        """Miro has spent the old pair when the signal comes: the new one is waited for, and stored."""
+        for verb in ("run", "resync"):
+            self.miro.reset()
+            self.run_.sql("DELETE FROM miro_token")
+            self.install()
+            self.make_due()
+            spent, told = threading.Event(), threading.Event()
+
+            def stopped_meanwhile(_, spent=spent, told=told):
+                spent.set()
+                told.wait(30)
+
+            self.miro.after_refresh = stopped_meanwhile
+            worker = self.run_._start("purchase-worker", verb)
+            self.assertTrue(spent.wait(30))
+            worker.signal(signal.SIGTERM)
+            wait_for(lambda worker=worker: "worker stopping" in worker.log_text(), 30, "the signal's arrival")
+            told.set()
+            self.assertEqual(worker.process.wait(30), 0, worker.log_text())
+            self.run_.programs.remove(worker)
+            self.expect_refreshed()
+            self.assertEqual(self.state(), "linked")
+
     def test_tokens_that_do_not_end_are_left_alone(self):
         self.install()
         self.run_.sql("UPDATE miro_token SET expires_at = NULL, refresh_token = NULL,"
