@@ -177,8 +177,9 @@ static enum db_result attach(struct worker *worker, int *fits)
 
 /* --- signals ------------------------------------------------------------------------------- */
 
-/* What is under way ended in no time that anybody waits for: at least no lease stays behind. No
- * transaction is, for the loop does not turn in one. */
+/* What is under way ended in no time that anybody waits for: at least no lease stays behind. The
+ * connection is in no transaction, for the loop does not turn in one of its own; a lane that merges
+ * still writes only what it holds a lease of. */
 static void on_stop_late(void *arg)
 {
     struct worker *worker = arg;
