@@ -11,7 +11,7 @@
 #include "base/mem.h"
 #include "db/migrate.h"
 #include "store/catalogue_store.h"
-#include "store/keys.h"
+#include "store/key_holders.h"
 
 #define WHY_MOST 255 /* the column's width */
 
@@ -77,8 +77,7 @@ static enum exit_code database_open(struct ctl *ctl)
                : ctl_database_failed(ctl, "the database cannot be reached");
 }
 
-/* Refuses a schema that this program does not understand. */
-static enum exit_code schema_check(struct ctl *ctl)
+enum exit_code ctl_schema_check(struct ctl *ctl)
 {
     enum schema_fit fit;
     int version;
@@ -106,22 +105,31 @@ static enum exit_code schema_check(struct ctl *ctl)
 /* Opens the index key, without which no address is found, and reads the sources. */
 static enum exit_code store_open(struct ctl *ctl)
 {
-    enum keys_fit fit;
-    enum exit_code code = schema_check(ctl);
+    enum keys_fit fit = KEYS_ABSENT;
+    enum exit_code code = ctl_schema_check(ctl);
+    struct buf why = {0};
 
     if (code != EXIT_DONE)
         return code;
-    if (keys_load(ctl->db, ctl->vault, &fit) != DB_OK)
-        return ctl_database_failed(ctl, "reading the index key");
-    if (fit == KEYS_ABSENT)
-        return ctl_fail(EXIT_FAILED, "the index key was not made yet: run `purchasectl migrate`");
-    if (fit == KEYS_WRONG_KEYRING)
-        return ctl_fail(EXIT_CONFIG,
-                        "%s: none of its keys opens this database's index key: "
-                        "it is the keyring of another installation",
-                        ctl->settings->keyring_path);
+    if (keys_load(ctl->db, ctl->vault, &fit, &why) != DB_OK)
+        code = ctl_database_failed(ctl, "reading the index key");
+    else if (fit != KEYS_LOADED)
+        code = ctl_fail(fit == KEYS_ABSENT ? EXIT_FAILED : EXIT_CONFIG, "%s: %s",
+                        ctl->settings->keyring_path, why.data);
+    buf_free(&why);
+    if (code != EXIT_DONE)
+        return code;
     if (source_map_load(ctl->db, ctl->settings, &ctl->sources) != DB_OK)
         return ctl_database_failed(ctl, "reading the sources");
+    return EXIT_DONE;
+}
+
+/* Counts this process among the holders of keys until ctl_close(). */
+static enum exit_code keys_hold(struct ctl *ctl)
+{
+    if (key_holder_say(ctl->db, ctl->vault, "purchasectl", true) != DB_OK)
+        return ctl_database_failed(ctl, "saying which keys are held");
+    ctl->holds_keys = true;
     return EXIT_DONE;
 }
 
@@ -135,11 +143,17 @@ enum exit_code ctl_open(struct ctl *ctl, enum ctl_needs needs)
         code = database_open(ctl);
     if (code == EXIT_DONE && needs >= NEEDS_STORE)
         code = store_open(ctl);
+    if (code == EXIT_DONE && needs >= NEEDS_SEALING)
+        code = keys_hold(ctl);
     return code;
 }
 
 void ctl_close(struct ctl *ctl)
 {
+    if (ctl->holds_keys && key_holder_leave(ctl->db) != DB_OK)
+        fprintf(stderr, "purchasectl: it counts as a holder of keys for a minute: %s\n",
+                db_error(ctl->db));
+    ctl->holds_keys = false;
     source_map_free(ctl->sources);
     db_free(ctl->db);
     vault_free(ctl->vault);

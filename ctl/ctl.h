@@ -22,6 +22,7 @@ enum ctl_needs {
     NEEDS_SETTINGS, /* the configuration and its keyring */
     NEEDS_DATABASE, /* a connection, whatever schema lies there */
     NEEDS_STORE,    /* the schema fits, the index key opens, the sources are known */
+    NEEDS_SEALING,  /* and the verb seals: it counts among the holders of keys */
 };
 
 struct ctl {
@@ -34,12 +35,15 @@ struct ctl {
     struct vault *vault;
     struct db *db;
     struct source_map *sources;
+    bool holds_keys; /* NEEDS_SEALING: to be left at the end */
 };
 
 /* EXIT_DONE, or what the program ends with after having said why on stderr. */
 enum exit_code ctl_open(struct ctl *ctl, enum ctl_needs needs) __attribute__((warn_unused_result));
 /* Makes the connection, and says nothing: EXIT_FAILED, and db_error() tells why. */
 enum exit_code ctl_connect(struct ctl *ctl) __attribute__((warn_unused_result));
+/* Refuses a schema that this program does not understand: for verbs that need no more of it. */
+enum exit_code ctl_schema_check(struct ctl *ctl) __attribute__((warn_unused_result));
 void ctl_close(struct ctl *ctl);
 
 /* "purchasectl: ..." on stderr; the code comes back, to be returned. */

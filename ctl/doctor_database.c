@@ -178,10 +178,11 @@ static bool index_key_note(struct doctor *doctor)
 {
     struct ctl *ctl = doctor->ctl;
     enum keys_fit fit;
+    struct buf why = {0};
 
     if (ctl->vault == NULL)
         return false;
-    if (keys_load(ctl->db, ctl->vault, &fit) != DB_OK) {
+    if (keys_load(ctl->db, ctl->vault, &fit, &why) != DB_OK) {
         doctor_note(doctor, FINDING_ERROR, "index key", "see the database's log", "unreadable: %s",
                     db_error(ctl->db));
         return false;
@@ -190,10 +191,13 @@ static bool index_key_note(struct doctor *doctor)
         doctor_note(doctor, FINDING_OK, "index key", NULL, "the keyring opens it");
     else if (fit == KEYS_ABSENT)
         doctor_note(doctor, FINDING_ERROR, "index key", "run purchasectl migrate", "not made yet");
-    else
+    else if (fit == KEYS_WRONG_KEYRING)
         doctor_note(doctor, FINDING_ERROR, "index key",
                     "put back the keyring of this installation: without it no address is found",
                     "no key of the keyring opens it");
+    else
+        doctor_note(doctor, FINDING_ERROR, "keyring", "put the key back", "%s", why.data);
+    buf_free(&why);
     return fit == KEYS_LOADED;
 }
 

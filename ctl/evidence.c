@@ -7,6 +7,7 @@
 #include "queries.h"
 #include "shops/shop.h"
 #include "store/orders.h"
+#include "store/sealed_context.h"
 
 #define ENVELOPE_FRAME 30 /* version, length of the kid, nonce and tag */
 
@@ -164,8 +165,7 @@ void address_open(const struct ctl *ctl, const char *index, const char *sealed, 
         buf_puts(out, "(erased)");
         return;
     }
-    buf_puts(&context, "address.sealed|");
-    digest_hex(index, DIGEST_LEN, &context);
+    address_context((const unsigned char *)index, &context);
     if (vault_open(ctl->vault, VAULT_ADDRESS, (struct span){context.data, context.len},
                    (struct span){sealed, len}, out) != 0)
         buf_puts(out, "(sealed with a key that is not in the keyring)");

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/harden.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "verbs.h"
@@ -35,14 +36,19 @@ static const struct verb verbs[] = {
     {"deliveries", "replay", "ID...", 1, MANY, "", NEEDS_STORE, deliveries_replay_run},
     {"grant", NULL, "ID|EMAIL|- KEY", 2, 2, "|--until|--why|", NEEDS_STORE, grant_run},
     {"revoke", NULL, "GRANT", 1, 1, "|--why|", NEEDS_STORE, revoke_run},
-    {"link", NULL, "ID EMAIL|-", 2, 2, "|--why|--take|", NEEDS_STORE, link_run},
+    {"link", NULL, "ID EMAIL|-", 2, 2, "|--why|--take|", NEEDS_SEALING, link_run},
     {"unlink", NULL, "EMAIL|-", 1, 1, "|--why|", NEEDS_STORE, unlink_run},
-    {"import", "orders", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_orders_run},
-    {"import", "links", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_links_run},
+    {"import", "orders", "FILE|-", 1, 1, "|--dry-run|", NEEDS_SEALING, import_orders_run},
+    {"import", "links", "FILE|-", 1, 1, "|--dry-run|", NEEDS_SEALING, import_links_run},
     {"import", "grants", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_grants_run},
     {"rebuild", NULL, "", 0, 0, "|--check|", NEEDS_STORE, rebuild_run},
     {"trigger", NULL, "SOURCE EVENT", 2, 2, "|--email|--product|--order|", NEEDS_STORE,
      trigger_run},
+    {"keys", "new", "[KID]", 0, 1, "", NEEDS_SETTINGS, keys_new_run},
+    {"keys", "promote", "KID", 1, 1, "|--force|", NEEDS_DATABASE, keys_promote_run},
+    {"keys", "rewrap", "", 0, 0, "|--force|", NEEDS_STORE, keys_rewrap_run},
+    {"keys", "start-over", "", 0, 0, "|--lose-sealed|--why|", NEEDS_DATABASE, keys_start_over_run},
+    {"keys", NULL, "", 0, 0, "", NEEDS_DATABASE, keys_run},
 };
 
 static const struct option_spec specs[] = {
@@ -53,9 +59,11 @@ static const struct option_spec specs[] = {
     {"--state", "STATE", "deliveries list: pending, leased, done or set_aside", NULL},
     {"--limit", "N", "deliveries list: how many, the latest first (50 unless told)", NULL},
     {"--until", "TIME", "grant: when it ends, 2026-12-31 or 2026-12-31T18:00:00Z", NULL},
-    {"--why", "REASON", "grant, revoke, link, unlink: kept in the records", NULL},
+    {"--why", "REASON", "grant, revoke, link, unlink, keys start-over: kept in the records", NULL},
     {"--take", NULL, "link: even if somebody else holds the address", NULL},
     {"--check", NULL, "rebuild: change nothing, fail on any drift", NULL},
+    {"--force", NULL, "keys: even if a program that is alive does not hold the key yet", NULL},
+    {"--lose-sealed", NULL, "keys start-over: give up what no key of the keyring opens", NULL},
     {"--email", "ADDRESS", "trigger: the buyer's; - reads it from standard input", NULL},
     {"--product", "ID", "trigger: what is bought; the catalogue's first for the source unless told",
      NULL},
@@ -163,6 +171,7 @@ int main(int argc, char **argv)
     size_t words = 0;
 
     log_set_level(LOG_WARN);
+    harden_memory("purchasectl");
     usage_write(&usage);
     options_parse(argc, argv, usage.data, specs, &options);
     buf_free(&usage);

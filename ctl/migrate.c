@@ -25,19 +25,20 @@ static void migration_applied(const struct migration *migration, void *arg)
 /* Makes the index key if there is none, and says whether it is this keyring's. */
 static enum exit_code index_key_ensure(struct ctl *ctl, bool *made)
 {
-    enum keys_fit fit;
+    enum keys_fit fit = KEYS_ABSENT;
+    enum exit_code code = EXIT_DONE;
+    struct buf why = {0};
 
-    if (keys_load(ctl->db, ctl->vault, &fit) != DB_OK)
+    if (keys_load(ctl->db, ctl->vault, &fit, &why) != DB_OK)
         return ctl_database_failed(ctl, "reading the index key");
     *made = fit == KEYS_ABSENT;
-    if (fit == KEYS_ABSENT && keys_ensure(ctl->db, ctl->vault, &fit) != DB_OK)
-        return ctl_database_failed(ctl, "making the index key");
-    if (fit != KEYS_LOADED)
-        return ctl_fail(EXIT_CONFIG,
-                        "%s: none of its keys opens this database's index key: "
-                        "it is the keyring of another installation",
-                        ctl->settings->keyring_path);
-    return EXIT_DONE;
+    buf_reset(&why);
+    if (keys_ensure(ctl->db, ctl->vault, &fit, &why) != DB_OK)
+        code = ctl_database_failed(ctl, "making the index key");
+    else if (fit != KEYS_LOADED)
+        code = ctl_fail(EXIT_CONFIG, "%s: %s", ctl->settings->keyring_path, why.data);
+    buf_free(&why);
+    return code;
 }
 
 /* A line for each version, for people. */

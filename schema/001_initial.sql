@@ -462,3 +462,26 @@ CREATE TABLE IF NOT EXISTS worker_counter (
     updated_at BIGINT NOT NULL,
     PRIMARY KEY (worker, result)
 ) ENGINE=InnoDB;
+
+-- Keys of the keyring under which something may be sealed: noted before the first row is; resealed_at is set by
+-- `keys rewrap` once nothing is. A keyring that lacks one which is not, or has another key of its name (the mark
+-- tells), is refused.
+CREATE TABLE IF NOT EXISTS sealing_key (
+    kid VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL PRIMARY KEY,
+    mark BINARY(8) NOT NULL,
+    began_at BIGINT NOT NULL,
+    sealed_until BIGINT NOT NULL,
+    resealed_at BIGINT NULL
+) ENGINE=InnoDB;
+
+-- Which keys each running program has loaded, and which of them it seals with, as it said last.
+CREATE TABLE IF NOT EXISTS key_holder (
+    holder VARCHAR(64) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    kid VARCHAR(32) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    program VARCHAR(16) CHARACTER SET ascii COLLATE ascii_bin NOT NULL,
+    mark BINARY(8) NOT NULL,
+    seals BOOLEAN NOT NULL,
+    seen_at BIGINT NOT NULL,
+    PRIMARY KEY (holder, kid),
+    KEY key_holder_seen (seen_at)
+) ENGINE=InnoDB;

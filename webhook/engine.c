@@ -14,7 +14,7 @@
 #include "store/feed.h"
 #include "store/health.h"
 #include "store/inbox.h"
-#include "store/keys.h"
+#include "store/key_holders.h"
 #include "store/people.h"
 #include "store/standing.h"
 
@@ -23,7 +23,7 @@
 /* Every kind of operation that this program submits. */
 static const struct batch_kind *const kinds[] = {
     &inbox_put_batch,    &standing_batch, &people_install_batch, &people_profile_batch,
-    &people_state_batch, &health_batch,   &known_keys_batch,
+    &people_state_batch, &health_batch,   &known_keys_batch,     &key_word_batch,
 };
 
 static const struct batch_kind *const feed_kinds[] = {&feed_batch};
@@ -84,25 +84,15 @@ static enum engine_fit engine_check_schema(struct db *db, struct buf *why)
     die("engine: schema fit %d", (int)fit);
 }
 
-/* Loads the index key into the vault: with the wrong one nobody's purchases would be found. */
+/* Loads the index key into the vault, and says which keys this front holds: with the wrong ones
+ * nobody's purchases would be found. */
 static enum engine_fit engine_load_keys(struct db *db, struct vault *vault, struct buf *why)
 {
     enum keys_fit fit;
-    enum db_result result = keys_load(db, vault, &fit);
+    enum db_result result = key_holder_join(db, vault, FRONT_PROGRAM, &fit, why);
     if (result != DB_OK)
         return engine_db_fault(db, result, why);
-    switch (fit) {
-    case KEYS_LOADED:
-        return ENGINE_OPEN;
-    case KEYS_ABSENT:
-        buf_puts(why, "the database holds no index key yet: run `purchasectl migrate`");
-        return ENGINE_UNFIT;
-    case KEYS_WRONG_KEYRING:
-        buf_puts(why, "the keyring does not open this database's index key: [keys] keyring_file "
-                      "is not the one it was migrated with; restore that keyring");
-        return ENGINE_UNFIT;
-    }
-    die("engine: keys fit %d", (int)fit);
+    return fit == KEYS_LOADED ? ENGINE_OPEN : ENGINE_UNFIT;
 }
 
 /* A source that nothing could verify would refuse every delivery: better to refuse to start. */

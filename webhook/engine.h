@@ -13,6 +13,8 @@
 #include "net/loop.h"
 #include "store/context.h"
 
+#define FRONT_PROGRAM "front" /* what it is called among the holders of keys */
+
 struct engine {
     struct settings *settings;
     struct vault *vault;

@@ -77,6 +77,7 @@ int front_start(struct front *front, struct loop *loop, struct settings *setting
     front->client = http_client_new(loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
     front->keys = known_keys_new(front);
     front->probe = probe_new(front);
+    front->key_words = key_words_new(front);
     front->subjects = subjects_new();
     front->answers = answer_cache_new(front->subjects, front->metrics);
     front->follower = follower_new(front);
@@ -123,6 +124,7 @@ void front_drain(struct front *front)
     front->draining = true;
     http_server_drain(front->public_server);
     waits_close(front->waits);
+    key_words_leave(front->key_words);
 }
 
 bool front_idle(const struct front *front)
@@ -148,6 +150,7 @@ void front_stop(struct front *front)
     answer_cache_free(front->answers);
     subjects_free(front->subjects);
     token_memory_free(front->tokens);
+    key_words_free(front->key_words);
     probe_free(front->probe);
     known_keys_free(front->keys);
     metrics_free(front->metrics);

@@ -14,6 +14,7 @@
 #include "db/batch.h"
 #include "engine.h"
 #include "follower.h"
+#include "key_words.h"
 #include "known_keys.h"
 #include "metrics.h"
 #include "net/http_client.h"
@@ -34,6 +35,7 @@ struct front {
     struct metrics *metrics;
     struct known_keys *keys;
     struct probe *probe;
+    struct key_words *key_words;
     struct subjects *subjects;
     struct answer_cache *answers;
     struct follower *follower;

@@ -6,11 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/harden.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "base/notify.h"
@@ -53,10 +53,8 @@ struct program {
 /* No core file and no debugger may see the keys; sockets need descriptors. */
 static void program_harden(void)
 {
-    const struct rlimit no_core = {0, 0};
     struct rlimit files;
-    if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0 || setrlimit(RLIMIT_CORE, &no_core) != 0)
-        log_warn("webhook", "core_dumps_stay_possible");
+    harden_memory("webhook");
     signal(SIGPIPE, SIG_IGN);
     if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;

@@ -531,7 +531,9 @@ enum db_result worker_wait(struct worker *worker, wait_over *over, const void *a
         if (!may_drain || over(arg) || clock_monotonic() < look_at)
             continue;
         worker->waits++;
-        result = drain_round(worker, &round);
+        result = keys_round(worker, &round);
+        if (result == DB_OK)
+            result = drain_round(worker, &round);
         worker->waits--;
         look_at = clock_monotonic() + (round.more ? 0 : LOOK_AGAIN);
     }

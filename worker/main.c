@@ -2,28 +2,27 @@
  * purchase-worker: drains the inbox, settles what merges could not, projects again what a new
  * catalogue changed, and reads the profiles of users who have no address yet.
  */
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "backoff.h"
 #include "base/clock.h"
 #include "base/digest.h"
+#include "base/harden.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "base/notify.h"
 #include "base/options.h"
+#include "base/owner.h"
 #include "db/migrate.h"
 #include "net/stop_signals.h"
 #include "resync.h"
 #include "shops/shop.h"
 #include "store/inbox.h"
-#include "store/keys.h"
+#include "store/key_holders.h"
 #include "worker.h"
 
 /* How long an idle worker waits before it looks again; the database has no way to call. */
@@ -53,41 +52,6 @@ static const struct option_spec option_specs[] = {
 };
 
 /* --- set-up -------------------------------------------------------------------------------- */
-
-/*
- * Names this process in leases: "host-digest:pid:random". The digest tells apart hosts whose names
- * begin alike, and containers that share a name: whoever has the same one can see each other's
- * processes.
- */
-static void name_owner(char out[64])
-{
-    char host[256] = "", space[64] = "";
-    unsigned char digest[DIGEST_LEN];
-    struct buf whole = {0};
-    uint32_t random;
-
-    digest_random(&random, sizeof(random));
-    if (gethostname(host, sizeof(host) - 1) != 0)
-        snprintf(host, sizeof(host), "host-%08x", random);
-    if (readlink("/proc/self/ns/pid", space, sizeof(space) - 1) < 0)
-        snprintf(space, sizeof(space), "%08x", random);
-    buf_printf(&whole, "%s|%s", host, space);
-    digest_sha256(whole.data, whole.len, digest);
-    buf_free(&whole);
-    host[strcspn(host, ":")] = '\0';
-    snprintf(out, 64, "%.16s-%02x%02x%02x%02x:%ld:%08x", host, digest[0], digest[1], digest[2],
-             digest[3], (long)getpid(), random);
-}
-
-/* No key material in a core dump or in another process's view. */
-static void harden(void)
-{
-    struct rlimit none = {0, 0};
-
-    if (prctl(PR_SET_DUMPABLE, 0) != 0 || setrlimit(RLIMIT_CORE, &none) != 0)
-        log_warn("worker", "core_dumps_possible", LOG_I("errno", errno));
-    signal(SIGPIPE, SIG_IGN);
-}
 
 /* Every provider of the configuration needs an adapter. */
 static int check_providers(const struct settings *settings, struct buf *errors)
@@ -149,6 +113,7 @@ static enum db_result attach(struct worker *worker, int *fits)
 {
     enum schema_fit schema;
     enum keys_fit keys;
+    struct buf why = {0};
     int version;
     enum db_result result = migrate_fit(worker->db, &schema, &version);
 
@@ -160,16 +125,12 @@ static enum db_result attach(struct worker *worker, int *fits)
                   LOG_S("remedy", "run purchasectl migrate"));
         return DB_OK;
     }
-    result = keys_load(worker->db, worker->vault, &keys);
-    if (result != DB_OK)
+    result = key_holder_join(worker->db, worker->vault, worker->program, &keys, &why);
+    if (result == DB_OK && keys != KEYS_LOADED)
+        log_error("worker", "keyring_does_not_fit", LOG_S("why", why.data));
+    buf_free(&why);
+    if (result != DB_OK || keys != KEYS_LOADED)
         return result;
-    if (keys != KEYS_LOADED) {
-        log_error("worker", "keyring_does_not_fit",
-                  LOG_S("remedy", keys == KEYS_ABSENT
-                                      ? "run purchasectl migrate"
-                                      : "this is not the keyring that sealed this database"));
-        return DB_OK;
-    }
     result = source_map_load(worker->db, worker->settings, &worker->sources);
     *fits = result == DB_OK ? 0 : -1;
     return result;
@@ -254,7 +215,8 @@ static void reload(struct worker *worker)
 static enum db_result run_round(struct worker *worker, struct round *round)
 {
     static enum db_result (*const parts[])(struct worker *, struct round *) = {
-        drain_round, reread_round, redo_round, token_round, profile_round, housekeeping_round};
+        keys_round,  drain_round,   reread_round,      redo_round,
+        token_round, profile_round, housekeeping_round};
     enum db_result result = DB_OK;
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && result == DB_OK; i++) {
@@ -416,15 +378,17 @@ static int with_worker(const struct options *options, const struct resync_option
         return EXIT_CONFIG;
     }
     db_library_begin();
-    name_owner(worker.owner);
+    snprintf(worker.owner, sizeof(worker.owner), "%s", owner_name());
     worker.db = connect_new(worker.settings);
     lanes_open(&worker);
     worker.loop = loop_new();
     worker.client = http_client_new(worker.loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
+    worker.program = resync != NULL ? "resync" : "worker";
     worker.stop = loop_timer_new(worker.loop, on_stop_late, &worker);
     stop_signals = stop_signals_new(worker.loop, "worker", on_stop, &worker);
     code = run(&worker, options_flag(options, "--once"), resync);
     stop_signals_free(stop_signals);
+    keys_leave(&worker);
     worker_free(&worker);
     db_library_end();
     return code;
@@ -463,7 +427,8 @@ int main(int argc, char **argv)
 
     options_parse(argc, argv, usage, option_specs, &options);
     if (verb_read(&options, &resync, &resync_options) == 0) {
-        harden();
+        harden_memory("worker");
+        signal(SIGPIPE, SIG_IGN);
         code = with_worker(&options, resync ? &resync_options : NULL);
     }
     options_free(&options);

@@ -62,12 +62,14 @@ static int next_batch(struct resync *resync, const struct resync_place *after,
                       struct resync_batch *batch)
 {
     struct worker *worker = resync->worker;
+    struct round round = {0};
 
     resync_progress(resync);
     loop_turn(worker->loop, 0); /* signals */
     if (worker->stopping)
         return resync_stop(resync, RESYNC_END_STOPPED, "told to stop");
-    if (resync_check(resync, resync_staged(worker->db, worker->vault, &resync->run, after,
+    if (resync_check(resync, keys_round(worker, &round)) != 0 ||
+        resync_check(resync, resync_staged(worker->db, worker->vault, &resync->run, after,
                                            LIMIT_RESYNC_BATCH, batch)) != 0)
         return -1;
     if (batch->spoilt)

@@ -27,7 +27,9 @@ struct worker {
     struct source_map *sources;
     struct loop *loop;
     struct http_client *client;
-    char owner[64]; /* names this process in leases: host, pid, a random part */
+    char owner[64];       /* names this process in leases: owner_name() */
+    const char *program;  /* "worker" or "resync": among the holders of keys */
+    int64_t keys_said_at; /* when it last said which it holds (monotonic) */
     struct {
         int64_t until;      /* not to be asked before (monotonic) */
         unsigned failures;  /* calls without an answer, in a row */
@@ -65,6 +67,11 @@ enum db_result token_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
 enum db_result profile_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
+/* Says now and then which keys this process holds; also while shops are waited for. */
+enum db_result keys_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+/* At the end; if the database is away, time says it. */
+void keys_leave(struct worker *worker);
 /* Deletes what is of no use any more, some at a time, once a minute. */
 enum db_result housekeeping_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));

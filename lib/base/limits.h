@@ -69,10 +69,11 @@
 #define LIMIT_MIGRATE_WAIT_S 600       /* for another host that migrates */
 
 /* Identity. */
-#define LIMIT_ID_TOKEN 4096 /* an idToken; libjwt uses alloca by input length */
-#define LIMIT_MIRO_ID 32    /* digits of a user, team or client id */
-#define LIMIT_ADDRESS 254   /* an e-mail address, RFC 5321 */
-#define LIMIT_REFERENCE 200 /* a signed buyer reference */
+#define LIMIT_ID_TOKEN 4096     /* an idToken; libjwt uses alloca by input length */
+#define LIMIT_MIRO_ID 32        /* digits of a user, team or client id */
+#define LIMIT_ADDRESS 254       /* an e-mail address, RFC 5321 */
+#define LIMIT_REFERENCE 200     /* a signed buyer reference */
+#define LIMIT_REFERENCE_S 86400 /* which is good for as long */
 
 /* Orders. */
 #define LIMIT_ORDER_ID 128 /* bytes of a shop's order, line, refund, dispute id */
@@ -187,5 +188,14 @@
     2000                              /* a database that hangs is away, where a kept answer helps \
                                        */
 #define LIMIT_TOKENS_REMEMBERED 16384 /* idTokens that were verified */
+
+/* Keys. */
+#define LIMIT_KEYS_SAY_MS 10000      /* between two words of a program about the keys it holds */
+#define LIMIT_KEYS_SAY_AGAIN_MS 1000 /* after one that did not reach the database */
+#define LIMIT_KEYS_ALIVE_S 60        /* a program that has said nothing for as long is gone */
+#define LIMIT_KEYS_KEEP_S 86400      /* what it said is kept for */
+#define LIMIT_KEYS_WALK 500          /* sealed values looked at by one statement */
+#define LIMIT_KEYS_RESEAL 32         /* sealed anew in one transaction */
+#define LIMIT_KEYS_PASSES 8          /* over everything, before `keys rewrap` gives up */
 
 #endif

@@ -11,13 +11,7 @@
 #include "base/mem.h"
 #include "store/inbox_work.h"
 #include "store/rows.h"
-
-/* The context that ties a body's envelope to its row: known before the row has an id. */
-static void body_context(uint32_t source_id, const unsigned char key[DIGEST_LEN], struct buf *out)
-{
-    buf_printf(out, "delivery.body|%u|", source_id);
-    digest_hex(key, DIGEST_LEN, out);
-}
+#include "store/sealed_context.h"
 
 void inbox_seal(const struct vault *vault, uint32_t source_id, const unsigned char key[DIGEST_LEN],
                 const char *body, size_t len, struct buf *sealed)

@@ -9,6 +9,7 @@
 #include "base/mem.h"
 #include "store/order_work.h"
 #include "store/reference.h"
+#include "store/sealed_context.h"
 
 /* An enum's value, which MariaDB counts from 1. */
 static int column_enum(const struct db_rows *rows, unsigned column)
@@ -429,8 +430,7 @@ static void address_keep(struct order_batch *batch, const struct fact_snapshot *
     memset(row, 0, sizeof(*row));
     memcpy(row->index, index, DIGEST_LEN);
     row->time = facts->time;
-    buf_puts(&context, "address.sealed|");
-    digest_hex(index, DIGEST_LEN, &context);
+    address_context(index, &context);
     vault_seal(batch->context->vault, VAULT_ADDRESS, (struct span){context.data, context.len},
                SPAN_TEXT(facts->address), &row->sealed);
     buf_free(&context);

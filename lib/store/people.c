@@ -13,6 +13,7 @@
 #include "entitlement/order.h"
 #include "store/audit.h"
 #include "store/rows.h"
+#include "store/sealed_context.h"
 
 /* Keeps the address sealed under its own index; a copy that is there stays. */
 static enum db_result address_put(struct db *db, const struct vault *vault, const char *address,
@@ -21,8 +22,7 @@ static enum db_result address_put(struct db *db, const struct vault *vault, cons
     struct buf context = {0}, sealed = {0};
     enum db_result result;
 
-    buf_puts(&context, "address.sealed|");
-    digest_hex(index, DIGEST_LEN, &context);
+    address_context(index, &context);
     vault_seal(vault, VAULT_ADDRESS, (struct span){context.data, context.len}, SPAN_TEXT(address),
                &sealed);
     result =

@@ -9,18 +9,9 @@
 #include "base/facts_bytes.h"
 #include "base/mem.h"
 #include "store/resync_work.h"
+#include "store/sealed_context.h"
 
 #define FORGET_STEP 5000 /* rows deleted by one statement */
-
-/* The row that sealed facts belong to. */
-static void place_context(const struct resync_run *run, const char *order_id, uint64_t seq,
-                          struct buf *out)
-{
-    char id[2 * RESYNC_ID_LEN + 1];
-
-    resync_id_text(run, id);
-    buf_printf(out, "resync_staged|%s|%s|%llu", id, order_id, (unsigned long long)seq);
-}
 
 /* --- staging ------------------------------------------------------------------------------- */
 
@@ -41,7 +32,7 @@ static void seal_orders(struct staging *staging)
     for (size_t i = 0; i < staging->count; i++) {
         plain.len = context.len = 0;
         fact_order_write(staging->orders[i], &plain);
-        place_context(staging->run, staging->orders[i]->id, staging->first + i, &context);
+        staged_context(staging->run->id, staging->orders[i]->id, staging->first + i, &context);
         vault_seal(staging->vault, VAULT_FACTS, (struct span){context.data, context.len},
                    (struct span){plain.data, plain.len}, &staging->sealed[i]);
     }
@@ -137,7 +128,7 @@ static void staged_row(const struct db_rows *rows, const struct vault *vault,
 
     row_copy(rows, 0, place->order_id, sizeof(place->order_id));
     place->seq = (uint64_t)db_int(rows, 1);
-    place_context(run, place->order_id, place->seq, &context);
+    staged_context(run->id, place->order_id, place->seq, &context);
     if (vault_open(vault, VAULT_FACTS, (struct span){context.data, context.len},
                    (struct span){sealed, len}, &plain) == 0 &&
         fact_order_read(plain.data, plain.len, &batch->facts) == 0)

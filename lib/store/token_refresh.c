@@ -14,6 +14,7 @@
 #include "base/mem.h"
 #include "store/people.h"
 #include "store/rows.h"
+#include "store/sealed_context.h"
 
 /* An hour's token is refreshed 10 to 15 minutes before its end, a shorter one in its last third. */
 #define MARGIN_MOST (10 * TIME_MINUTE)
@@ -35,18 +36,12 @@ int64_t token_refresh_due(int64_t now, int64_t expires_at)
     return expires_at - margin - (int64_t)((uint64_t)random % (uint64_t)(margin / 2 + 1));
 }
 
-/* The context ties an envelope to its column and row. */
-static void token_context(const char *column, const struct token_key *key, struct buf *out)
-{
-    buf_printf(out, "token.%s|%s|%s|%s", column, key->client_id, key->user, key->team);
-}
-
 void token_seal(const struct vault *vault, const char *column, const struct token_key *key,
                 const char *token, struct buf *out)
 {
     struct buf context = {0};
 
-    token_context(column, key, &context);
+    token_context(column, key->client_id, key->user, key->team, &context);
     vault_seal(vault, VAULT_TOKEN, (struct span){context.data, context.len}, SPAN_TEXT(token), out);
     buf_free(&context);
 }
@@ -57,7 +52,7 @@ char *token_open(const struct vault *vault, const char *column, const struct tok
     struct buf context = {0}, plain = {0};
     char *token = NULL;
 
-    token_context(column, key, &context);
+    token_context(column, key->client_id, key->user, key->team, &context);
     if (vault_open(vault, VAULT_TOKEN, (struct span){context.data, context.len}, sealed, &plain) ==
         0)
         token = buf_take(&plain);

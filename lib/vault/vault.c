@@ -19,11 +19,12 @@ static const char *const mac_names[VAULT_MACS] = {
     [VAULT_MAC_STATE] = "purchase-sync mac state v1",
     [VAULT_MAC_REFERENCE] = "purchase-sync mac reference v1",
 };
-#define INDEX_KEY_CONTEXT SPAN_TEXT("index key")
+static const char mark_name[] = "purchase-sync key mark v1";
 
 /* What one line of the keyring became; the line's own key is not kept. */
 struct vault_key {
     char kid[ENVELOPE_KID_MAX + 1];
+    unsigned char mark[DIGEST_LEN]; /* its first VAULT_MARK_LEN bytes are shown */
     unsigned char seal[VAULT_PURPOSES][ENVELOPE_KEY_LEN];
     unsigned char mac[VAULT_MACS][DIGEST_LEN];
 };
@@ -50,6 +51,7 @@ static void derive_keys(const struct buf *key, struct vault_key *out)
         digest_hkdf(key->data, key->len, purpose_names[i], out->seal[i]);
     for (size_t i = 0; i < VAULT_MACS; i++)
         digest_hkdf(key->data, key->len, mac_names[i], out->mac[i]);
+    digest_hkdf(key->data, key->len, mark_name, out->mark);
 }
 
 /* One line `kid:base64(32 bytes)`. The messages show the kid, once it is one, and no more. */
@@ -115,6 +117,26 @@ const char *vault_active_kid(const struct vault *vault)
     return vault->keys[0].kid;
 }
 
+size_t vault_key_count(const struct vault *vault)
+{
+    return vault->key_count;
+}
+
+struct vault_key_name vault_key_name(const struct vault *vault, size_t number)
+{
+    return (struct vault_key_name){vault->keys[number].kid, vault->keys[number].mark};
+}
+
+int vault_find_kid(const struct vault *vault, const char *kid, struct vault_key_name *out)
+{
+    const struct vault_key *key = find_key(vault, kid, strlen(kid));
+
+    if (key == NULL)
+        return -1;
+    *out = (struct vault_key_name){key->kid, key->mark};
+    return 0;
+}
+
 void vault_seal(const struct vault *vault, enum vault_purpose purpose, struct span context,
                 struct span plain, struct buf *out)
 {
@@ -132,6 +154,18 @@ int vault_open(const struct vault *vault, enum vault_purpose purpose, struct spa
     return key != NULL ? envelope_open(key->seal[purpose], &envelope, context, out) : -1;
 }
 
+int vault_reseal(const struct vault *vault, enum vault_purpose purpose, struct span context,
+                 struct span sealed, struct buf *out)
+{
+    struct buf plain = {0};
+    int result = vault_open(vault, purpose, context, sealed, &plain);
+
+    if (result == 0)
+        vault_seal(vault, purpose, context, (struct span){plain.data, plain.len}, out);
+    buf_wipe(&plain);
+    return result;
+}
+
 char *vault_envelope_kid(struct span sealed)
 {
     struct envelope envelope;
@@ -144,21 +178,14 @@ void vault_index_key_make(struct vault *vault, struct buf *sealed)
 {
     digest_random(vault->index_key, sizeof(vault->index_key));
     vault->has_index_key = true;
-    vault_index_key_seal(vault, sealed);
-}
-
-void vault_index_key_seal(const struct vault *vault, struct buf *sealed)
-{
-    if (!vault->has_index_key)
-        die("the index key was asked for before it was loaded");
-    vault_seal(vault, VAULT_INDEX_KEY, INDEX_KEY_CONTEXT,
+    vault_seal(vault, VAULT_INDEX_KEY, VAULT_INDEX_KEY_CONTEXT,
                (struct span){vault->index_key, sizeof(vault->index_key)}, sealed);
 }
 
 int vault_index_key_load(struct vault *vault, struct span sealed)
 {
     struct buf key = {0};
-    int result = vault_open(vault, VAULT_INDEX_KEY, INDEX_KEY_CONTEXT, sealed, &key);
+    int result = vault_open(vault, VAULT_INDEX_KEY, VAULT_INDEX_KEY_CONTEXT, sealed, &key);
     if (result == 0 && key.len == sizeof(vault->index_key)) {
         memcpy(vault->index_key, key.data, key.len);
         vault->has_index_key = true;

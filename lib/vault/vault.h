@@ -41,6 +41,18 @@ struct vault *vault_new(const struct secret_list *keyring, struct buf *error)
     __attribute__((warn_unused_result));
 void vault_free(struct vault *vault); /* wipes */
 const char *vault_active_kid(const struct vault *vault);
+/* The ring's keys in their order. A key's mark tells it from another with the same kid, and nothing
+ * else of it. */
+#define VAULT_MARK_LEN 8
+struct vault_key_name {
+    const char *kid;
+    const unsigned char *mark;
+};
+size_t vault_key_count(const struct vault *vault);
+struct vault_key_name vault_key_name(const struct vault *vault, size_t number);
+/* The ring's key of that kid; -1: it has none. */
+int vault_find_kid(const struct vault *vault, const char *kid, struct vault_key_name *out)
+    __attribute__((warn_unused_result));
 
 /* Appends the envelope of `plain` to `out`. `context` names the row: "token.access|app|user|team".
  */
@@ -50,14 +62,17 @@ void vault_seal(const struct vault *vault, enum vault_purpose purpose, struct sp
  */
 int vault_open(const struct vault *vault, enum vault_purpose purpose, struct span context,
                struct span sealed, struct buf *out) __attribute__((warn_unused_result));
-/* The kid an envelope names, as a new string, or NULL: for rewrap and for doctor. */
+/* Appends the same plaintext in an envelope of the active key. -1 as vault_open(). */
+int vault_reseal(const struct vault *vault, enum vault_purpose purpose, struct span context,
+                 struct span sealed, struct buf *out) __attribute__((warn_unused_result));
+/* The kid an envelope names, as a new string, or NULL. Its first VAULT_HEAD_MOST bytes will do. */
+#define VAULT_HEAD_MOST 64
 char *vault_envelope_kid(struct span sealed);
 
+/* What ties the index key's envelope to its place. */
+#define VAULT_INDEX_KEY_CONTEXT SPAN_TEXT("index key")
 /* Makes a new random index key, keeps it, and appends its envelope, to be stored. */
 void vault_index_key_make(struct vault *vault, struct buf *sealed);
-/* Appends the envelope of the index key it holds, under the active key: rotation. Dies without one.
- */
-void vault_index_key_seal(const struct vault *vault, struct buf *sealed);
 /* Takes the stored one. -1: the keyring does not open it: the wrong keyring. */
 int vault_index_key_load(struct vault *vault, struct span sealed)
     __attribute__((warn_unused_result));

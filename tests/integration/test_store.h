@@ -64,7 +64,7 @@ static inline void test_store_open(const struct db_target *target, struct db **d
     *db = db_new(target);
     *vault = test_vault();
     assert_int_equal(migrate_apply(*db, NULL, NULL, &errors), DB_OK);
-    assert_int_equal(keys_ensure(*db, *vault, &fit), DB_OK);
+    assert_int_equal(keys_ensure(*db, *vault, &fit, NULL), DB_OK);
     assert_int_equal(fit, KEYS_LOADED);
     assert_int_equal(source_map_load(*db, settings, sources), DB_OK);
     settings_unref(settings);

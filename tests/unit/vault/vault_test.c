@@ -237,7 +237,9 @@ static void test_index_key(void **state)
     assert_memory_not_equal(a, b, DIGEST_LEN);
 
     /* Sealed again under another key it is the same key, and no index changes. */
-    vault_index_key_seal(host, &again);
+    assert_int_equal(vault_reseal(host, VAULT_INDEX_KEY, VAULT_INDEX_KEY_CONTEXT,
+                                  (struct span){sealed.data, sealed.len}, &again),
+                     0);
     char *kid = vault_envelope_kid((struct span){again.data, again.len});
     assert_string_equal(kid, KID_2);
     free(kid);
@@ -261,6 +263,46 @@ static void test_index_key_of_a_wrong_length(void **state)
     assert_false(vault_has_index_key(vault));
     buf_free(&sealed);
     vault_free(vault);
+}
+
+/* What is resealed opens as before, under the first key; what does not open is left alone. */
+static void test_resealing(void **state)
+{
+    (void)state;
+    struct vault *before = make_vault(LINE_1, NULL), *both = make_vault(LINE_2, LINE_1);
+    struct vault *after = make_vault(LINE_2, NULL);
+    struct buf sealed = seal(before, VAULT_ADDRESS, "row", address), again = {0};
+    struct span old = {sealed.data, sealed.len};
+    assert_int_equal(vault_reseal(after, VAULT_ADDRESS, SPAN_TEXT("row"), old, &again), -1);
+    assert_int_equal(vault_reseal(both, VAULT_TOKEN, SPAN_TEXT("row"), old, &again), -1);
+    assert_int_equal(vault_reseal(both, VAULT_ADDRESS, SPAN_TEXT("other"), old, &again), -1);
+    assert_int_equal(again.len, 0);
+    assert_int_equal(vault_reseal(both, VAULT_ADDRESS, SPAN_TEXT("row"), old, &again), 0);
+    opens(after, VAULT_ADDRESS, "row", &again, address);
+    buf_free(&sealed);
+    buf_free(&again);
+    vault_free(before);
+    vault_free(both);
+    vault_free(after);
+}
+
+/* Two keys of one name have two marks, the same key has one on every host. */
+static void test_marks(void **state)
+{
+    (void)state;
+    struct vault *vault = make_vault(LINE_2, LINE_1), *same = make_vault(LINE_1, NULL);
+    struct vault *other = make_vault(LINE_1_OTHER_KEY, NULL);
+    struct vault_key_name found;
+    assert_int_equal(vault_key_count(vault), 2);
+    assert_string_equal(vault_key_name(vault, 0).kid, KID_2);
+    assert_int_equal(vault_find_kid(vault, KID_1, &found), 0);
+    assert_memory_equal(found.mark, vault_key_name(same, 0).mark, VAULT_MARK_LEN);
+    assert_memory_not_equal(found.mark, vault_key_name(other, 0).mark, VAULT_MARK_LEN);
+    assert_memory_not_equal(found.mark, vault_key_name(vault, 0).mark, VAULT_MARK_LEN);
+    assert_int_equal(vault_find_kid(same, KID_2, &found), -1);
+    vault_free(vault);
+    vault_free(same);
+    vault_free(other);
 }
 
 static void test_signatures(void **state)
@@ -360,6 +402,8 @@ int main(void)
         cmocka_unit_test(test_wrong_key_of_the_right_name),
         cmocka_unit_test(test_index_key),
         cmocka_unit_test(test_index_key_of_a_wrong_length),
+        cmocka_unit_test(test_resealing),
+        cmocka_unit_test(test_marks),
         cmocka_unit_test(test_signatures),
         cmocka_unit_test(test_keyrings),
         cmocka_unit_test(test_a_stored_envelope_still_opens),
