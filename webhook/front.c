@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/digest.h"
 #include "base/limits.h"
 #include "base/log.h"
 #include "checks.h"
@@ -101,12 +102,38 @@ static void front_note_fixed(const struct settings *before, const struct setting
                  LOG_S("why", "the size limit of bodies changes at the next start only"));
 }
 
+static bool secret_stays(const struct secret *secret, const struct settings_miro *now)
+{
+    for (size_t i = 0; now && i < now->client_secrets.count; i++) {
+        const struct secret *one = &now->client_secrets.items[i];
+        if (digest_equal(one->bytes, one->len, secret->bytes, secret->len))
+            return true;
+    }
+    return false;
+}
+
+/* Whether an idToken may have been verified under a secret, or for an app, that is no more. */
+static bool front_trusts_less(const struct settings *before, const struct settings *after)
+{
+    for (size_t i = 0; i < before->miro_count; i++) {
+        const struct settings_miro *app = &before->miro[i];
+        const struct settings_miro *now = settings_miro_by_client(after, app->client_id);
+        for (size_t j = 0; j < app->client_secrets.count; j++) {
+            if (!secret_stays(&app->client_secrets.items[j], now))
+                return true;
+        }
+    }
+    return false;
+}
+
 void front_adopt(struct front *front, struct engine *engine)
 {
     struct engine *old = front->engine;
     engine_run(engine, front->loop);
     front_note_fixed(front->settings, engine->settings);
     front->engine = engine;
+    if (front_trusts_less(front->settings, engine->settings))
+        waits_end(front->waits); /* whoever waits has to show a token again */
     token_memory_clear(front->tokens); /* before the settings that its tokens' apps are of go */
     answer_cache_clear(front->answers);
     follower_adopt(front->follower);

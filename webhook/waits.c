@@ -182,11 +182,16 @@ size_t waits_count(const struct waits *waits)
     return waits->count;
 }
 
+void waits_end(struct waits *waits)
+{
+    while (waits->due_count > 0)
+        wait_tell_over(waits->heap[0]);
+}
+
 void waits_close(struct waits *waits)
 {
     waits->closed = true;
-    while (waits->due_count > 0)
-        wait_tell_over(waits->heap[0]);
+    waits_end(waits);
 }
 
 /* The users' ids come out of verified tokens: nobody picks them freely. */

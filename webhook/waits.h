@@ -25,7 +25,9 @@ typedef void wait_callback(enum wait_turn turn, void *arg);
 struct waits *waits_new(struct loop *loop, struct subjects *subjects);
 void waits_free(struct waits *waits); /* when nobody waits any more */
 size_t waits_count(const struct waits *waits);
-/* Tells everybody that it is over, and lets nobody begin any more. */
+/* Tells everybody that it is over. */
+void waits_end(struct waits *waits);
+/* The same, and lets nobody begin any more. */
 void waits_close(struct waits *waits);
 /* Nobody can rely on being told: all look for themselves, one after the other. */
 void waits_doubt(struct waits *waits);
