@@ -133,7 +133,7 @@ void front_adopt(struct front *front, struct engine *engine)
     front_note_fixed(front->settings, engine->settings);
     front->engine = engine;
     if (front_trusts_less(front->settings, engine->settings))
-        waits_end(front->waits); /* whoever waits has to show a token again */
+        waits_end(front->waits);       /* whoever waits has to show a token again */
     token_memory_clear(front->tokens); /* before the settings that its tokens' apps are of go */
     answer_cache_clear(front->answers);
     follower_adopt(front->follower);
