@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/limits.h"
 #include "base/mem.h"
 #include "db/migrate.h"
 #include "store/catalogue_store.h"
@@ -124,12 +125,33 @@ static enum exit_code store_open(struct ctl *ctl)
     return EXIT_DONE;
 }
 
-/* Counts this process among the holders of keys until ctl_close(). */
-static enum exit_code keys_hold(struct ctl *ctl)
+#define PROGRAM "purchasectl" /* among the holders of keys */
+
+enum exit_code ctl_hold_keys(struct ctl *ctl)
 {
-    if (key_holder_say(ctl->db, ctl->vault, "purchasectl", true) != DB_OK)
+    enum keys_fit fit = KEYS_ABSENT;
+    enum exit_code code = EXIT_DONE;
+    struct buf why = {0};
+
+    if (key_holder_join(ctl->db, ctl->vault, PROGRAM, &fit, &why) != DB_OK)
+        code = ctl_database_failed(ctl, "saying which keys are held");
+    else if (fit != KEYS_LOADED)
+        code = ctl_fail(EXIT_CONFIG, "%s: %s", ctl->settings->keyring_path, why.data);
+    ctl->holds_keys = code == EXIT_DONE;
+    ctl->keys_said_at = clock_monotonic();
+    buf_free(&why);
+    return code;
+}
+
+enum exit_code ctl_keep_keys(struct ctl *ctl)
+{
+    int64_t now = clock_monotonic();
+
+    if (!ctl->holds_keys || now - ctl->keys_said_at < LIMIT_KEYS_SAY_MS * INT64_C(1000))
+        return EXIT_DONE;
+    if (key_holder_say(ctl->db, ctl->vault, PROGRAM, false) != DB_OK)
         return ctl_database_failed(ctl, "saying which keys are held");
-    ctl->holds_keys = true;
+    ctl->keys_said_at = now;
     return EXIT_DONE;
 }
 
@@ -144,7 +166,7 @@ enum exit_code ctl_open(struct ctl *ctl, enum ctl_needs needs)
     if (code == EXIT_DONE && needs >= NEEDS_STORE)
         code = store_open(ctl);
     if (code == EXIT_DONE && needs >= NEEDS_SEALING)
-        code = keys_hold(ctl);
+        code = ctl_hold_keys(ctl);
     return code;
 }
 

@@ -35,7 +35,8 @@ struct ctl {
     struct vault *vault;
     struct db *db;
     struct source_map *sources;
-    bool holds_keys; /* NEEDS_SEALING: to be left at the end */
+    bool holds_keys;      /* NEEDS_SEALING: to be left at the end */
+    int64_t keys_said_at; /* monotonic */
 };
 
 /* EXIT_DONE, or what the program ends with after having said why on stderr. */
@@ -44,6 +45,10 @@ enum exit_code ctl_open(struct ctl *ctl, enum ctl_needs needs) __attribute__((wa
 enum exit_code ctl_connect(struct ctl *ctl) __attribute__((warn_unused_result));
 /* Refuses a schema that this program does not understand: for verbs that need no more of it. */
 enum exit_code ctl_schema_check(struct ctl *ctl) __attribute__((warn_unused_result));
+/* Counts this process among the holders of keys until ctl_close(): NEEDS_SEALING does. */
+enum exit_code ctl_hold_keys(struct ctl *ctl) __attribute__((warn_unused_result));
+/* From time to time, if it counts: it still does. */
+enum exit_code ctl_keep_keys(struct ctl *ctl) __attribute__((warn_unused_result));
 void ctl_close(struct ctl *ctl);
 
 /* "purchasectl: ..." on stderr; the code comes back, to be returned. */

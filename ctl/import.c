@@ -88,6 +88,8 @@ static enum exit_code walk(struct import *import, const struct import_kind *kind
             code = kind->take(import, work, &row);
         import->rows += read == IMPORT_ROW;
         progress_tick(&progress, import->rows);
+        if (code == EXIT_DONE && !import->checking)
+            code = ctl_keep_keys(import->ctl);
     }
     if (code == EXIT_DONE && read == IMPORT_END)
         code = kind->finish(import, work);

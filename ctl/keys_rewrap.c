@@ -40,6 +40,8 @@ static enum db_result kind_reseal(struct rewrap *rewrap, enum sealed_kind kind,
     while (more && result == DB_OK) {
         result = sealed_walk_reseal(rewrap->ctl->db, rewrap->ctl->vault, walk, pass, &more);
         progress_tick(&rewrap->progress, pass->seen);
+        if (result == DB_OK && ctl_keep_keys(rewrap->ctl) != EXIT_DONE)
+            result = DB_GONE;
     }
     sealed_walk_free(walk);
     return result;
@@ -130,8 +132,11 @@ enum exit_code keys_rewrap_run(struct ctl *ctl)
     bool settled = false;
     enum exit_code code = keys_held_check(ctl, vault_key_name(ctl->vault, 0));
 
-    if (code == EXIT_DONE && keys_note_sealing(ctl->db, ctl->vault) != DB_OK)
+    if (code == EXIT_DONE && options_flag(ctl->options, "--force") &&
+        keys_note_sealing(ctl->db, ctl->vault) != DB_OK)
         code = ctl_database_failed(ctl, "noting the key");
+    if (code == EXIT_DONE)
+        code = ctl_hold_keys(ctl);
     if (code == EXIT_DONE)
         code = passes(&rewrap, &settled);
     if (code == EXIT_DONE) {

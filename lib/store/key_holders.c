@@ -82,20 +82,6 @@ enum db_result key_holder_say(struct db *db, const struct vault *vault, const ch
     return db_transaction(db, word_body, &word);
 }
 
-/* A keyring that does not fit is never said. The second look is the one that a promotion cannot
- * have overtaken. */
-enum db_result key_holder_join(struct db *db, struct vault *vault, const char *program,
-                               enum keys_fit *fit, struct buf *why)
-{
-    enum db_result result = keys_load(db, vault, fit, why);
-
-    if (result == DB_OK && *fit == KEYS_LOADED)
-        result = key_holder_say(db, vault, program, true);
-    else
-        return result;
-    return result == DB_OK ? keys_load(db, vault, fit, why) : result;
-}
-
 enum db_result key_holder_leave(struct db *db)
 {
     struct db_value holder = db_text(owner_name());
@@ -169,6 +155,8 @@ static void held_row(const struct key_holder *holder, void *arg)
 {
     struct held *held = arg;
 
+    if (strcmp(holder->holder, owner_name()) == 0)
+        return;
     if (!held->any || strcmp(held->holder, holder->holder) != 0) {
         held_end(held);
         snprintf(held->holder, sizeof(held->holder), "%s", holder->holder);
@@ -193,4 +181,43 @@ enum db_result key_held_by_all(struct db *db, struct vault_key_name key, bool *h
     held_end(&looking);
     *held = lacking->len == before;
     return DB_OK;
+}
+
+/* A key that was put first by hand must not seal before the others can open what it seals. */
+static enum db_result first_key_check(struct db *db, const struct vault *vault, enum keys_fit *fit,
+                                      struct buf *why)
+{
+    struct vault_key_name key = vault_key_name(vault, 0);
+    struct buf lacking = {0};
+    enum kid_state state;
+    bool held = true;
+    enum db_result result = keys_find(db, key, &state);
+
+    if (result == DB_OK && state == KID_FREE)
+        result = key_held_by_all(db, key, &held, &lacking);
+    if (result == DB_OK && !held) {
+        *fit = KEYS_UNSHARED;
+        buf_printf(why,
+                   "the keyring's first key \"%s\" is new here and would seal what others cannot "
+                   "open: keep it further down until they have it, then `purchasectl keys "
+                   "promote`; without it: %s",
+                   key.kid, lacking.data);
+    }
+    buf_free(&lacking);
+    return result;
+}
+
+/* A keyring that does not fit is never said. The second look is the one that a promotion cannot
+ * have overtaken. */
+enum db_result key_holder_join(struct db *db, struct vault *vault, const char *program,
+                               enum keys_fit *fit, struct buf *why)
+{
+    enum db_result result = keys_load(db, vault, fit, why);
+
+    if (result == DB_OK && *fit == KEYS_LOADED)
+        result = first_key_check(db, vault, fit, why);
+    if (result != DB_OK || *fit != KEYS_LOADED)
+        return result;
+    result = key_holder_say(db, vault, program, true);
+    return result == DB_OK ? keys_load(db, vault, fit, why) : result;
 }

@@ -23,7 +23,8 @@
  * it may still be on its way. */
 enum db_result key_holder_say(struct db *db, const struct vault *vault, const char *program,
                               bool begins) __attribute__((warn_unused_result));
-/* The beginning, and a reload: loads the index key, and says what is held if the keyring fits. */
+/* The beginning, and a reload: loads the index key, and says what is held if the keyring fits, and
+ * if its first key is one that seals here already or that every other program has. */
 enum db_result key_holder_join(struct db *db, struct vault *vault, const char *program,
                                enum keys_fit *fit, struct buf *why)
     __attribute__((warn_unused_result));
@@ -46,7 +47,7 @@ struct key_holder {
 };
 enum db_result key_holders(struct db *db, void (*row)(const struct key_holder *, void *), void *arg)
     __attribute__((warn_unused_result));
-/* Whether every program that is alive holds the key; else `lacking` gets their names. */
+/* Whether every other program that is alive holds the key; else `lacking` gets their names. */
 enum db_result key_held_by_all(struct db *db, struct vault_key_name key, bool *held,
                                struct buf *lacking) __attribute__((warn_unused_result));
 

@@ -14,6 +14,7 @@ enum keys_fit {
     KEYS_ABSENT,        /* the index key was not made yet */
     KEYS_WRONG_KEYRING, /* no key of the ring opens the index key */
     KEYS_LACKING,       /* a key under which rows are sealed is missing, or is another one */
+    KEYS_UNSHARED,      /* key_holder_join(): the first key is new, and not every program has it */
 };
 
 /* Loads the index key into the vault. Anything but KEYS_LOADED must stop the program, which would

@@ -226,6 +226,20 @@ class Keys(unittest.TestCase):
         self.assertEqual(ring(other), ["1", "next"])
         self.assertIn("not the one of that name", other.ctl("user", "show", "1", expected=78).stderr)
 
+    def test_a_key_that_was_put_first_by_hand(self):
+        """It would seal what the other host cannot open: nobody begins with it before all have it."""
+        self.two_hosts()
+        self.other.ctl("keys", "new", "next")
+        self.other.write("keyring", "\n".join(reversed(self.other.file_text("keyring").split())) + "\n")
+        for arguments in (["keys", "rewrap"], ["link", USER, "-", "--why", "w"]):
+            refused = self.other.ctl(*arguments, expected=None, stdin=BUYER + "\n")
+            self.assertIn(refused.returncode, (1, 78))
+            self.assertIn("front", refused.stderr)
+        front = self.programs[2][1]
+        self.other.reload(front)
+        wait_for(lambda: "new here and would seal" in front.log_text(), PATIENCE, "the refusal")
+        self.assertEqual(self.site.sql("SELECT kid FROM sealing_key"), "1\n")
+
     def test_a_program_that_was_killed_is_not_waited_for_for_ever(self):
         front = self.site.start_webhook()
         self.site.ctl("keys", "new", "next")

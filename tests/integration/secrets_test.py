@@ -132,10 +132,12 @@ class Cores(unittest.TestCase):
                 give_away(os.path.join(folder, name))
 
     def begin(self, program, *arguments, **more):
-        """Started by a parent that allows cores of any size."""
+        """Started by a parent that allows cores of any size. A sanitizer leaves the signals alone."""
+        environment = self.site.environment()
+        environment["ASAN_OPTIONS"] = environment.get("ASAN_OPTIONS", "") + ":handle_segv=0:handle_abort=0"
         return subprocess.Popen(
             unprivileged([program_path(program), "--config", self.site.config, *arguments]),
-            cwd=self.site.folder, env=self.site.environment(), stdout=subprocess.DEVNULL,
+            cwd=self.site.folder, env=environment, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, (resource.RLIM_INFINITY,) * 2), **more)
 
