@@ -22,7 +22,7 @@ enum ctl_needs {
     NEEDS_SETTINGS, /* the configuration and its keyring */
     NEEDS_DATABASE, /* a connection, whatever schema lies there */
     NEEDS_STORE,    /* the schema fits, the index key opens, the sources are known */
-    NEEDS_SEALING,  /* and the verb seals: it counts among the holders of keys */
+    NEEDS_SEALING,  /* and the process counts among the holders of keys: ctl_hold_keys() */
 };
 
 struct ctl {

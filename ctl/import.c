@@ -121,10 +121,14 @@ static enum exit_code check(struct import *import, const struct import_kind *kin
 static enum exit_code use(struct import *import, const struct import_kind *kind, struct page *page)
 {
     void *work;
-    enum exit_code code;
+    enum exit_code code = EXIT_DONE;
 
     if (import_file_rewind(import->file) != 0)
         return EXIT_FAILED;
+    if (!import->dry_run)
+        code = ctl_hold_keys(import->ctl);
+    if (code != EXIT_DONE)
+        return code;
     work = kind->begin(import);
     code = walk(import, kind, work);
     if (code == EXIT_DONE && import_file_faults(import->file) > 0)

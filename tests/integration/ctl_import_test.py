@@ -66,10 +66,11 @@ class Import(unittest.TestCase):
         return json.loads(self.run_import(kind, text, *options, "--json").stdout)
 
     def tables(self):
-        """Every row of every table."""
+        """Every row of every table, but for those in which programs say now and then which keys they hold."""
         columns = {}
         for line in self.site.sql("SELECT table_name, column_name FROM information_schema.columns"
-                                  " WHERE table_schema = DATABASE()").splitlines():
+                                  " WHERE table_schema = DATABASE()"
+                                  " AND table_name NOT IN ('sealing_key', 'key_holder')").splitlines():
             table, column = line.split("\t")
             columns.setdefault(table, []).append(f"COALESCE(HEX({column}), '-')")
         rows = " UNION ALL ".join(f"SELECT CONCAT_WS(' ', '{table}', {', '.join(names)}) FROM {table}"
