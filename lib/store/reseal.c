@@ -131,15 +131,15 @@ static const struct sealed_table {
                                 " AND seq = ?"}},
     [SEALED_BODIES] = {.name = "delivery bodies",
                        .purpose = VAULT_BODY,
-                       .table = "delivery_body",
-                       .from = "delivery_body STRAIGHT_JOIN delivery ON id = delivery_id",
+                       .table = "delivery",
+                       .from = "delivery",
                        .sealed = "body",
-                       .columns = {"delivery_id", "source_id", "delivery_key"},
+                       .columns = {"id", "source_id", "delivery_key"},
                        .types = "nnb",
                        .keys = 1,
                        .context = body_place,
                        .note = "UPDATE delivery SET sealed_bytes = ? WHERE id = ?",
-                       .drop = {"DELETE FROM delivery_body WHERE delivery_id = ?",
+                       .drop = {"UPDATE delivery SET body = '' WHERE id = ?",
                                 "UPDATE delivery SET state = 'set_aside',"
                                 " reason = 'retries_exhausted', lease_owner = '', leased_at = 0,"
                                 " detail = 'its body was sealed with a key that is lost'"

@@ -236,7 +236,7 @@ class Sealed(unittest.TestCase):
                 clear.append(names[-1])
         server.start()
         self.assertLessEqual({"miro_token.ibd", "binlog.000001"}, set(clear))  # what is not sealed is seen there
-        for wanted in ("address.ibd", "delivery_body.ibd", "binlog.000001", "ib_logfile0"):
+        for wanted in ("address.ibd", "delivery.ibd", "binlog.000001", "ib_logfile0"):
             self.assertIn(wanted, names)
         self.assertTrue(any(name.endswith(".stderr") for name in names))
 
