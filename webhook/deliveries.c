@@ -74,10 +74,15 @@ static void delivery_log(const char *request_id, const char *source, enum delive
     buf_free(&hex);
 }
 
-/* The end of a delivery that never reached the database. */
+/* The end of a delivery that never reached the database. One that proved nothing counts against its
+ * client's address; one whose signature holds never does, for a burst of orders is no attack. */
 static void delivery_end_early(struct front *front, struct http_request *request,
                                const char *source, enum delivery_outcome outcome, size_t bytes)
 {
+    if (outcome != DELIVERY_UNAVAILABLE && !gate_admit(front, request)) {
+        metrics_delivery(front->metrics, source, DELIVERY_RATE_LIMITED);
+        return;
+    }
     metrics_delivery(front->metrics, source, outcome);
     delivery_log(http_request_id(request), source, outcome, bytes, NULL);
     delivery_reply(front, request, outcome);

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/limits.h"
+#include "base/clock.h"
 #include "base/log.h"
 #include "checks.h"
 #include "cors.h"
@@ -10,11 +10,24 @@
 #include "routes.h"
 
 /* The servers' own refusals are counted, and logged by the rule that was broken. */
-static void front_refused(int status, const char *rule, const char *peer, void *arg)
+static void front_refused(int status, const char *rule, const struct address *peer, void *arg)
 {
     struct front *front = arg;
+    char text[ADDRESS_TEXT];
+    int64_t unsaid;
     metrics_refused(front->metrics, status);
-    log_info("http", "refused", LOG_I("status", status), LOG_S("rule", rule), LOG_S("peer", peer));
+    if (!gate_may_log(front->gate, &unsaid))
+        return;
+    address_format(peer, text);
+    log_info("http", "refused", LOG_I("status", status), LOG_S("rule", rule), LOG_S("peer", text),
+             LOG_I("unsaid", unsaid));
+}
+
+/* Asked by the public listener at accept. */
+static size_t front_connections_of(const struct address *peer, void *arg)
+{
+    const struct front *front = arg;
+    return gate_connections_of(front->gate, peer);
 }
 
 const char *front_internal_listen(const struct front *front)
@@ -40,7 +53,10 @@ static int front_listen(struct front *front, struct buf *error)
         .listen = server->listen,
         .reuse_port = front->internal_listen != NULL,
         .max_body = (uint64_t)server->max_body,
-        .max_connections = LIMIT_HTTP_CONNECTIONS,
+        .max_connections = (size_t)server->max_connections,
+        .request_us = server->request_timeout * TIME_SECOND,
+        .idle_us = server->idle_timeout * TIME_SECOND,
+        .most_of = front_connections_of,
         .handler = routes_public,
         .refused = front_refused,
         .arg = front,
@@ -61,6 +77,7 @@ int front_start(struct front *front, struct loop *loop, struct settings *setting
     front->settings = settings_ref(settings);
     front->metrics = metrics_new();
     metrics_sources(front->metrics, settings);
+    front->gate = gate_new(settings);
     front->client = http_client_new(loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
     front->keys = known_keys_new(front);
     front->probe = probe_new(front);
@@ -82,9 +99,11 @@ static void front_note_fixed(const struct settings *before, const struct setting
         strcmp(old->internal_listen, now->internal_listen) != 0)
         log_warn("webhook", "restart_needed", LOG_S("key", "listen, internal_listen"),
                  LOG_S("why", "the listening addresses change at the next start only"));
-    if (old->max_body != now->max_body)
-        log_warn("webhook", "restart_needed", LOG_S("key", "max_body"),
-                 LOG_S("why", "the size limit of bodies changes at the next start only"));
+    if (old->max_body != now->max_body || old->max_connections != now->max_connections ||
+        old->request_timeout != now->request_timeout || old->idle_timeout != now->idle_timeout)
+        log_warn("webhook", "restart_needed",
+                 LOG_S("key", "max_body, max_connections, request_timeout, idle_timeout"),
+                 LOG_S("why", "the listener's own limits change at the next start only"));
 }
 
 void front_adopt(struct front *front, struct engine *engine)
@@ -96,6 +115,7 @@ void front_adopt(struct front *front, struct engine *engine)
     token_memory_clear(front->tokens); /* before the settings that its tokens' apps are of go */
     answer_cache_clear(front->answers);
     follower_adopt(front->follower);
+    gate_adopt(front->gate, engine->settings);
     settings_unref(front->settings);
     front->settings = settings_ref(engine->settings);
     metrics_sources(front->metrics, front->settings);
@@ -137,6 +157,7 @@ void front_stop(struct front *front)
     token_memory_free(front->tokens);
     probe_free(front->probe);
     known_keys_free(front->keys);
+    gate_free(front->gate);
     metrics_free(front->metrics);
     settings_unref(front->settings);
 }

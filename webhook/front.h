@@ -14,6 +14,7 @@
 #include "db/batch.h"
 #include "engine.h"
 #include "follower.h"
+#include "gate.h"
 #include "known_keys.h"
 #include "metrics.h"
 #include "net/http_client.h"
@@ -32,6 +33,7 @@ struct front {
     struct http_server *public_server, *internal_server;
     const char *internal_listen; /* of this instance alone; NULL: the settings say */
     struct metrics *metrics;
+    struct gate *gate;
     struct known_keys *keys;
     struct probe *probe;
     struct subjects *subjects;

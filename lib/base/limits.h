@@ -40,6 +40,12 @@
 #define LIMIT_HTTP_TRIM_BYTES (8 << 20)      /* a burst of that size: memory is given back */
 #define LIMIT_HTTP_TRIM_MS 1000              /* after it is over */
 #define LIMIT_HTTP_SPARE_FILES 256           /* descriptors that clients leave to others */
+#define LIMIT_HTTP_ADDRESS_OVERFLOW \
+    16                           /* of one address, beyond its most: told 503; more: dropped */
+#define LIMIT_FORWARDED_HOPS 32  /* proxies that X-Forwarded-For is followed through */
+#define LIMIT_ALLOWANCES 65536   /* addresses, and users, whose requests are counted */
+#define LIMIT_REQUEST_BURST_S 10 /* of a rate of requests, all at once */
+#define LIMIT_REFUSALS_LOGGED 20 /* lines a second about what was refused; more are counted */
 
 /* HTTP client. */
 #define LIMIT_FETCH_CONNECT_MS 5000
@@ -132,6 +138,7 @@
 #define LIMIT_OAUTH_STATE_S 600 /* from /oauth/start to the callback; Miro's codes live as long */
 #define LIMIT_OAUTH_PARAMETER 2048 /* bytes of a code or a state */
 #define LIMIT_OAUTH_IN_FLIGHT 64   /* installs between the callback and its answer */
+#define LIMIT_OAUTH_PER_ADDRESS 16 /* of them, of one address */
 #define LIMIT_OAUTH_STORE_TRIES 6  /* to store the tokens of a code that is spent */
 #define LIMIT_PROBE_MS 2000        /* between two readings of the database's health */
 #define LIMIT_PROBE_AGE_MS 10000   /* an older reading counts as none */

@@ -72,6 +72,7 @@ static void drop_socket(struct http_connection *connection)
     if (connection->fd >= 0) {
         close(connection->fd);
         connection->fd = -1;
+        tally_leave(connection->tallied);
     }
 }
 
@@ -185,7 +186,7 @@ static void refuse(struct http_connection *connection, enum http_rule_id rule)
 {
     struct http_server *server = connection->server;
     if (server->options.refused != NULL) {
-        server->options.refused(http_rules[rule].status, http_rules[rule].name, connection->peer,
+        server->options.refused(http_rules[rule].status, http_rules[rule].name, &connection->peer,
                                 server->options.arg);
     }
     answer_refusal(connection, rule);
@@ -280,6 +281,8 @@ static void begin_request(struct http_connection *connection, const struct http_
     connection->request = request;
     if (connection->server->options.check_host && !request_names_listener(request)) {
         refuse(connection, RULE_HOST_ELSEWHERE);
+    } else if (connection->server->options.check_host && !request_origin_is_own(request)) {
+        refuse(connection, RULE_ORIGIN_ELSEWHERE);
     } else if (request->left > connection->server->options.max_body) {
         refuse(connection, RULE_BODY_TOO_LARGE);
     } else if (head->expect_continue && !body_came && (request->chunked || request->left > 0)) {
@@ -510,39 +513,15 @@ void connection_expire(struct http_connection *connection)
     }
 }
 
-/* The address is written out once, for logs and limits; a v4 client on a v6 socket is a v4 client.
- */
-static void name_peer(struct http_connection *connection)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } from;
-    socklen_t len = sizeof(from);
-    if (getpeername(connection->fd, &from.any, &len) != 0) {
-        return;
-    }
-    const void *address = &from.v4.sin_addr;
-    int family = from.any.sa_family;
-    if (family == AF_INET6) {
-        address = &from.v6.sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&from.v6.sin6_addr)) {
-            address = &from.v6.sin6_addr.s6_addr[12];
-            family = AF_INET;
-        }
-    }
-    evutil_inet_ntop(family, address, connection->peer, sizeof(connection->peer));
-}
-
-struct http_connection *connection_new(struct http_server *server, int fd)
+struct http_connection *connection_new(struct http_server *server, int fd,
+                                       const struct address *peer, struct tallied *tallied)
 {
     struct http_connection *connection = xcalloc(1, sizeof(*connection));
     connection->magic = HTTP_CONNECTION_MAGIC;
     connection->server = server;
     connection->fd = fd;
-    name_peer(connection);
+    connection->peer = *peer;
+    connection->tallied = tallied;
     struct event_base *base = loop_base(server->loop);
     event_assign(&connection->reading, base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     event_assign(&connection->writing, base, fd, EV_WRITE | EV_PERSIST, on_writable, connection);

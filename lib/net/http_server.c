@@ -60,13 +60,38 @@ static void on_pause_over(void *arg)
     accept_when(checked(arg), true);
 }
 
-/* Over the limit a client is told so; far over it, it waits in the backlog. */
-static void welcome(struct http_server *server, int fd)
+static size_t most_of(const struct http_server *server, const struct address *peer)
+{
+    return server->options.most_of != NULL ? server->options.most_of(peer, server->options.arg)
+                                           : SIZE_MAX;
+}
+
+/* Beyond what is told 503: what one address sends on top must not fill the room that all share. */
+static void turn_away(struct http_server *server, int fd, const struct address *peer,
+                      struct tallied *tallied)
+{
+    const struct http_rule *rule = &http_rules[RULE_TOO_MANY_OF_ADDRESS];
+    close(fd);
+    tally_leave(tallied);
+    if (server->options.refused != NULL) {
+        server->options.refused(rule->status, rule->name, peer, server->options.arg);
+    }
+}
+
+/* Over a limit a client is told so; far over the listener's, it waits in the backlog. */
+static void welcome(struct http_server *server, int fd, const struct address *peer)
 {
     bool full = http_server_connections(server) >= server->options.max_connections;
-    struct http_connection *connection = connection_new(server, fd);
-    if (full) {
-        connection_refuse(connection, RULE_TOO_MANY_CONNECTIONS);
+    struct address holder = address_holder(peer);
+    struct tallied *tallied = tally_enter(server->tally, &holder);
+    size_t count = tally_count(tallied), most = most_of(server, peer);
+    if (count > most && count - most > LIMIT_HTTP_ADDRESS_OVERFLOW) {
+        turn_away(server, fd, peer, tallied);
+        return;
+    }
+    struct http_connection *connection = connection_new(server, fd, peer, tallied);
+    if (full || count > most) {
+        connection_refuse(connection, full ? RULE_TOO_MANY_CONNECTIONS : RULE_TOO_MANY_OF_ADDRESS);
     }
     if (open_connections(server) >= server->options.max_connections + LIMIT_HTTP_OVERFLOW) {
         accept_when(server, false);
@@ -76,9 +101,16 @@ static void welcome(struct http_server *server, int fd)
 /* True while there may be more to accept. */
 static bool accept_one(struct http_server *server)
 {
-    int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage room;
+    } from = {.room = {0}};
+    socklen_t len = sizeof(from);
+    int fd = accept4(server->fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        welcome(server, fd);
+        struct address peer;
+        address_of_socket(&from.any, &peer);
+        welcome(server, fd, &peer);
         return server->accepting;
     }
     switch (errno) {
@@ -392,6 +424,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     server->magic = HTTP_SERVER_MAGIC;
     server->loop = loop;
     server->fd = -1;
+    server->tally = tally_new();
     for (size_t state = 0; state < CONNECTION_STATES; state++) {
         TAILQ_INIT(&server->lists[state]);
     }
@@ -479,6 +512,7 @@ void http_server_free(struct http_server *server)
         event_free(server->acceptor);
         event_free(server->reaper);
     }
+    tally_free(server->tally);
     loop_timer_free(server->deadlines);
     loop_timer_free(server->pause);
     loop_timer_free(server->ebb);
