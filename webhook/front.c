@@ -36,6 +36,20 @@ const char *front_internal_listen(const struct front *front)
                                   : front->settings->server.internal_listen;
 }
 
+int front_identity(const struct settings *settings, struct tls_identity **out, struct buf *error)
+{
+    const struct settings_server *server = &settings->server;
+    if (server->tls_key.len == 0) {
+        *out = NULL;
+        return 0;
+    }
+    buf_printf(error, "%s: [server] ", settings->path);
+    *out = tls_identity_new(&server->tls_certificate, &server->tls_key, error);
+    if (*out)
+        buf_reset(error);
+    return *out ? 0 : -1;
+}
+
 /* Begins listening on both addresses; the internal one first, so that a probe sees the start. */
 static int front_listen(struct front *front, struct buf *error)
 {
@@ -62,7 +76,7 @@ static int front_listen(struct front *front, struct buf *error)
         .arg = front,
     };
     front->internal_server = http_server_new(front->loop, &internal, error);
-    if (!front->internal_server)
+    if (!front->internal_server || front_identity(front->settings, &public.tls, error) != 0)
         return -1;
     front->public_server = http_server_new(front->loop, &public, error);
     return front->public_server ? 0 : -1;
@@ -106,11 +120,28 @@ static void front_note_fixed(const struct settings *before, const struct setting
                  LOG_S("why", "the listener's own limits change at the next start only"));
 }
 
+/* Connections that are open keep the certificate that they began with. A listener that spoke TLS
+ * goes on doing so until the next start: nobody's connection turns plain by a reload. */
+static void front_renew(struct front *front, const struct settings *settings)
+{
+    struct tls_identity *identity = NULL;
+    struct buf error = {0};
+    if (front_identity(settings, &identity, &error) != 0)
+        log_error("webhook", "certificate_kept", LOG_S("why", error.data));
+    else if (identity)
+        http_server_renew(front->public_server, identity);
+    else if (front->settings->server.tls_key.len > 0)
+        log_warn("webhook", "restart_needed", LOG_S("key", "tls_certificate_file, tls_key_file"),
+                 LOG_S("why", "the listener goes on with TLS until the next start"));
+    buf_free(&error);
+}
+
 void front_adopt(struct front *front, struct engine *engine)
 {
     struct engine *old = front->engine;
     engine_run(engine, front->loop);
     front_note_fixed(front->settings, engine->settings);
+    front_renew(front, engine->settings);
     front->engine = engine;
     token_memory_clear(front->tokens); /* before the settings that its tokens' apps are of go */
     answer_cache_clear(front->answers);

@@ -48,6 +48,10 @@ struct front {
     bool draining;
 };
 
+/* The public listener's certificate and key: 0, with NULL for a plain one, or -1 with a sentence in
+ * `error`. */
+int front_identity(const struct settings *settings, struct tls_identity **out, struct buf *error)
+    __attribute__((warn_unused_result));
 /* Listens on both addresses; 0, or -1 with a sentence in `error`. Takes a reference to `settings`.
  * With an `internal_listen` of its own it is one of several instances, which share the public port.
  */

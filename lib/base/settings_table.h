@@ -31,6 +31,8 @@ enum setting_type {
     SETTING_BYTES,    /* int64_t: min to max, with KiB or MiB if it likes */
     SETTING_BOOL,     /* bool */
     SETTING_CHOICE,   /* an enum, by the place of its name among `choices` */
+    SETTING_CONTENTS, /* struct secret: the bytes of a file */
+    SETTING_PRIVATE,  /* struct secret: the same of a secret file */
     SETTING_SECRETS,  /* struct secret_list: the lines of a secret file, at most max */
 };
 

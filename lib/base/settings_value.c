@@ -284,6 +284,29 @@ static int set_choice(const struct setting *setting, void *base, const char *val
     return refuse(fault, "is none of them");
 }
 
+static void clear_contents(void *place)
+{
+    secret_free(place);
+}
+
+static int set_contents(const struct setting *setting, void *base, const char *value,
+                        const struct setting_source *source, struct buf *fault)
+{
+    struct secret contents = {0};
+    if (value[0] == '\0')
+        return refuse(fault, "names no file");
+    char *path = secret_path(value, source->config_path);
+    int result = source->read_files
+                     ? secret_load(path, setting->type == SETTING_PRIVATE, &contents, fault)
+                     : 0;
+    free(path);
+    if (result != 0)
+        return -1;
+    clear_contents(place_of(setting, base));
+    *(struct secret *)place_of(setting, base) = contents;
+    return 0;
+}
+
 /* The file's own faults are told in full: which file, and what to do about it. */
 static int set_secrets(const struct setting *setting, void *base, const char *value,
                        const struct setting_source *source, struct buf *fault)
@@ -339,6 +362,9 @@ static const struct {
     [SETTING_BYTES] = {set_bytes, NULL, "bytes, from %min to %max, or so many `KiB` or `MiB`"},
     [SETTING_BOOL] = {set_bool, NULL, "`true` or `false`"},
     [SETTING_CHOICE] = {set_choice, NULL, "one of"},
+    [SETTING_CONTENTS] = {set_contents, clear_contents, "a file in PEM form"},
+    [SETTING_PRIVATE] = {set_contents, clear_contents,
+                         "a file in PEM form that others cannot read"},
     [SETTING_SECRETS] = {set_secrets, clear_secrets,
                          "a secret file of at most %max lines that others cannot read"},
 };

@@ -70,6 +70,8 @@ static void drop_socket(struct http_connection *connection)
     watch(&connection->writing, &connection->watches_write, false);
     event_del(&connection->reading); /* also where it was only made active */
     if (connection->fd >= 0) {
+        tls_free(connection->tls);
+        connection->tls = NULL;
         close(connection->fd);
         connection->fd = -1;
         tally_leave(connection->tallied);
@@ -114,12 +116,24 @@ static void connection_lost(struct http_connection *connection)
     connection_close(connection);
 }
 
+static ssize_t transmit(struct http_connection *connection, const void *bytes, size_t len)
+{
+    return connection->tls != NULL ? tls_write(connection->tls, bytes, len)
+                                   : send(connection->fd, bytes, len, MSG_NOSIGNAL);
+}
+
+static ssize_t receive(struct http_connection *connection, void *bytes, size_t room)
+{
+    return connection->tls != NULL ? tls_read(connection->tls, bytes, room)
+                                   : recv(connection->fd, bytes, room, 0);
+}
+
 /* Sends what there is; false if the connection broke. */
 static bool flush(struct http_connection *connection)
 {
     while (connection->sent < connection->out.len) {
-        ssize_t n = send(connection->fd, connection->out.data + connection->sent,
-                         connection->out.len - connection->sent, MSG_NOSIGNAL);
+        ssize_t n = transmit(connection, connection->out.data + connection->sent,
+                             connection->out.len - connection->sent);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -138,12 +152,28 @@ static bool flush(struct http_connection *connection)
  * connection, and with it the answer, while the client is still sending. */
 static void connection_linger(struct http_connection *connection)
 {
+    if (connection->tls != NULL) {
+        tls_end(connection->tls);
+    }
     if (connection->ended || shutdown(connection->fd, SHUT_WR) != 0) {
         connection_close(connection);
         return;
     }
     buf_free(&connection->in);
     connection_become(connection, CONNECTION_LINGERING);
+}
+
+/* Whether a request may begin, or go on, with what comes. */
+static bool takes_input(const struct http_connection *connection)
+{
+    return connection->state == CONNECTION_IDLE || connection->state == CONNECTION_READING ||
+           connection->state == CONNECTION_GREETING;
+}
+
+/* Whether TLS has something of its own to write before it can read on. */
+static bool is_stuck(const struct http_connection *connection)
+{
+    return connection->tls != NULL && tls_wants_write(connection->tls);
 }
 
 /* Brings the state in line with what is left to send and to read. */
@@ -170,13 +200,13 @@ static void connection_settle(struct http_connection *connection)
         } else {
             connection_become(connection, CONNECTION_IDLE);
         }
-    } else if (connection->state == CONNECTION_READING && connection->ended && !unsent) {
+    } else if (takes_input(connection) && connection->ended && !unsent) {
         connection_close(connection); /* the rest of the request will never come */
     }
     if (connection->state != CONNECTION_DEAD) {
         bool room = connection->in.len < LIMIT_HTTP_PIPELINE_BYTES;
         watch(&connection->reading, &connection->watches_read, room && !connection->ended);
-        watch(&connection->writing, &connection->watches_write, unsent);
+        watch(&connection->writing, &connection->watches_write, unsent || is_stuck(connection));
     }
 }
 
@@ -323,11 +353,6 @@ static void hand_over(struct http_connection *connection)
     server->depth--;
 }
 
-static bool takes_input(const struct http_connection *connection)
-{
-    return connection->state == CONNECTION_IDLE || connection->state == CONNECTION_READING;
-}
-
 /* Works through the input until it is used up, a request is under way, or the client is not taking
  * its answers; tells how much was used. */
 static size_t consume(struct http_connection *connection, const char *bytes, size_t len)
@@ -422,6 +447,7 @@ static void connection_ended(struct http_connection *connection)
 static void take(struct http_connection *connection, const char *bytes, size_t len)
 {
     switch (connection->state) {
+    case CONNECTION_GREETING:
     case CONNECTION_IDLE:
     case CONNECTION_READING:
         feed(connection, bytes, len);
@@ -444,16 +470,30 @@ static void take(struct http_connection *connection, const char *bytes, size_t l
     }
 }
 
+/* The socket is broken, or what came over it is no TLS. */
+static void receive_failed(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    if (connection->tls != NULL && !tls_established(connection->tls) &&
+        server->options.refused != NULL) {
+        const struct http_rule *rule = &http_rules[RULE_TLS_HANDSHAKE];
+        server->options.refused(rule->status, rule->name, &connection->peer, server->options.arg);
+    }
+    connection_lost(connection);
+}
+
 void connection_read(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
-    ssize_t n = recv(connection->fd, server->scratch, sizeof(server->scratch), 0);
+    ssize_t n = receive(connection, server->scratch, sizeof(server->scratch));
     if (n > 0) {
         take(connection, server->scratch, (size_t)n);
     } else if (n == 0) {
         connection_ended(connection);
     } else if (errno != EAGAIN && errno != EINTR) {
-        connection_lost(connection);
+        receive_failed(connection);
+    } else if (connection->tls != NULL) {
+        connection_settle(connection);
     }
 }
 
@@ -484,7 +524,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    connection_proceed(checked(arg));
+    struct http_connection *connection = checked(arg);
+    if (is_stuck(connection)) {
+        connection_read(connection);
+    } else {
+        connection_proceed(connection);
+    }
 }
 
 /* A handler asked to be told after its client had left: tell it, but not from within its call. */
@@ -528,7 +573,10 @@ struct http_connection *connection_new(struct http_server *server, int fd,
     connection->state = CONNECTION_DEAD; /* until it is in a list */
     TAILQ_INSERT_TAIL(&server->lists[CONNECTION_DEAD], connection, link);
     server->counts[CONNECTION_DEAD]++;
-    connection_become(connection, CONNECTION_IDLE);
+    if (server->options.tls != NULL) {
+        connection->tls = tls_new(server->options.tls, fd);
+    }
+    connection_become(connection, connection->tls != NULL ? CONNECTION_GREETING : CONNECTION_IDLE);
     server_rose(server);
     watch(&connection->reading, &connection->watches_read, true);
     return connection;

@@ -27,6 +27,7 @@
 /* Each state has a list in the server; where it has a deadline, the list is in its order, because
  * everyone in it waits for the same length of time. */
 enum connection_state {
+    CONNECTION_GREETING,  /* over TLS, before the first request; closed after a while */
     CONNECTION_IDLE,      /* between two requests; closed after idle_us */
     CONNECTION_READING,   /* a part of a request is here; 408 after request_us */
     CONNECTION_WAITING,   /* the handler has a request and owes an answer, by its own deadline */
@@ -70,6 +71,7 @@ struct http_connection {
     bool ended;      /* the client has sent its FIN */
     bool watches_read, watches_write;
     struct event reading, writing;
+    struct tls *tls; /* NULL: plain */
     struct http_request *request;
     struct buf in;  /* part of a head, or what was sent behind a request under way */
     struct buf out; /* answers, of which `sent` bytes are gone */

@@ -41,6 +41,7 @@ const struct http_rule http_rules[RULE_COUNT] = {
     [RULE_TOO_MANY_CONNECTIONS] = {"too-many-connections", 503},
     [RULE_TOO_MANY_OF_ADDRESS] = {"too-many-of-address", 503},
     [RULE_MEMORY] = {"memory", 503},
+    [RULE_TLS_HANDSHAKE] = {"tls-handshake", 0},
 };
 
 int http_rule_status(const char *rule)

@@ -14,6 +14,7 @@
 #include "base/network.h"
 #include "net/http_parse.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 struct http_server;
 /* Lives until it is answered or, if its client leaves and the handler asked by http_on_gone() to be
@@ -25,7 +26,9 @@ struct http_server_options {
     /* Internal listener: Host must name the listener, else 421 (DNS rebinding), and an Origin must
      * be its own, else 403. */
     bool check_host;
-    bool reuse_port;   /* several instances share the port */
+    bool reuse_port; /* several instances share the port */
+    /* With it nothing but TLS is spoken; or NULL. The server's, even if there comes to be none. */
+    struct tls_identity *tls;
     uint64_t max_body; /* a longer body is answered 413, at its head where its length is told; 0:
                           LIMIT_HTTP_BODY_DEFAULT */
     size_t max_connections;                /* one more is told 503; 0: LIMIT_HTTP_CONNECTIONS */
@@ -43,6 +46,8 @@ struct http_server_options {
 /* NULL with a sentence in `error` ("listen = 127.0.0.1:80: permission denied; ..."). */
 struct http_server *http_server_new(struct loop *loop, const struct http_server_options *options,
                                     struct buf *error) __attribute__((warn_unused_result));
+/* What connections accepted from now on begin with; the server's. */
+void http_server_renew(struct http_server *server, struct tls_identity *tls);
 unsigned http_server_port(const struct http_server *server);
 /* Stops listening; keeps what is under way; idle connections are closed, others after their answer.
  */
