@@ -25,13 +25,15 @@ static const struct refusal {
 static void bearer_refuse(struct front *front, struct http_request *request,
                           const struct refusal *refusal, const char *why)
 {
+    char client[ADDRESS_TEXT];
     if (!gate_admit(front, request)) {
         metrics_check(front->metrics, CHECK_RATE_LIMITED);
         return;
     }
     metrics_check(front->metrics, refusal->outcome);
+    gate_client_text(front->gate, request, client);
     log_info("check", "refused", LOG_S("request", http_request_id(request)),
-             LOG_S("code", refusal->code), LOG_S("why", why));
+             LOG_S("code", refusal->code), LOG_S("why", why), LOG_S("client", client));
     front_problem(front, request, 401, refusal->code, refusal->headers, refusal->detail);
 }
 

@@ -71,6 +71,13 @@ struct address gate_client(const struct gate *gate, const struct http_request *r
                                  &gate->server->trusted_proxies);
 }
 
+void gate_client_text(const struct gate *gate, const struct http_request *request,
+                      char out[ADDRESS_TEXT])
+{
+    struct address client = gate_client(gate, request);
+    address_format(&client, out);
+}
+
 bool gate_may_log(struct gate *gate, int64_t *unsaid)
 {
     int64_t second = clock_monotonic() / TIME_SECOND;

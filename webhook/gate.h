@@ -33,6 +33,8 @@ void gate_adopt(struct gate *gate, const struct settings *settings); /* debts st
 size_t gate_connections_of(const struct gate *gate, const struct address *peer);
 /* Who asks, beyond our own proxies. */
 struct address gate_client(const struct gate *gate, const struct http_request *request);
+void gate_client_text(const struct gate *gate, const struct http_request *request,
+                      char out[ADDRESS_TEXT]); /* for log lines */
 bool gate_is_unlimited(const struct gate *gate, const struct address *client);
 
 /* Counts one request; false if it is too many, and was answered 429 `rate_limited`. */

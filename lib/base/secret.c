@@ -166,7 +166,7 @@ int secret_load(const char *path, bool guarded, struct secret *out, struct buf *
         buf_printf(error, "%s %s", path, text.len == 0 ? "is empty" : "holds a NUL byte");
         goto out;
     }
-    *out = (struct secret){xmemdup(text.data, text.len + 1), text.len};
+    *out = (struct secret){(unsigned char *)xstrndup(text.data, text.len), text.len};
     result = 0;
 out:
     buf_wipe(&text);

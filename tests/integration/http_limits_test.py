@@ -158,6 +158,11 @@ class Proxies(Limited):
                        "192.0.2.250, 198.51.100.1, 10.1.2.3"):
             self.limited(self.ask("/nothing", forged))
         self.assertEqual(set(self.log_clients()), {"198.51.100.1"})
+        # So are the log's lines about what was refused for another reason.
+        self.ask("/webhooks/main-store", "192.0.2.250, 198.51.100.7", "POST", b"{}")
+        self.ask("/v1/entitlements", "192.0.2.250, 198.51.100.8")
+        self.assertRegex(self.webhook.log_text(), "delivery signature_invalid .*client=198.51.100.7")
+        self.assertRegex(self.webhook.log_text(), "check refused .*client=198.51.100.8")
         # The whole /64 of an IPv6 client is one client.
         many = [self.ask("/nothing", f"2001:db8:1:2::{number:x}")[0] for number in range(1, 30)]
         self.assertIn(429, many)
