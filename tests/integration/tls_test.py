@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import select
 import shutil
 import socket
 import ssl
@@ -220,6 +221,36 @@ class Spoken(Secured):
         with socket.socket(fileno=os.dup(ending.fileno())) as beneath:
             beneath.shutdown(socket.SHUT_WR)  # FIN without close_notify
         self.assertTrue(ending.recv(100).startswith(b"HTTP/1.1 404 "))
+
+    def test_a_client_that_reads_late(self):
+        """Answers wait, in part within a record, until there is room for them, and none is lost."""
+        count = 4000
+        plain = socket.socket()
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, 1400)  # or windows close for long
+        plain.settimeout(PATIENCE)
+        plain.connect((HOST, self.shop.port))
+        secured = self.context().wrap_socket(plain, server_hostname="localhost")
+        self.addCleanup(secured.close)
+        secured.setblocking(False)
+        unsent, heard = memoryview(REQUEST * count), 0
+        tail = b""
+        while heard < count:
+            try:
+                while unsent:
+                    unsent = unsent[secured.send(unsent[:16384]):]
+            except (ssl.SSLWantWriteError, ssl.SSLWantReadError):
+                pass
+            if not secured.pending():
+                ready, room, _ = select.select([secured], [secured] if unsent else [], [], PATIENCE)
+                self.assertTrue(ready or room, f"{heard} answers came")
+            try:
+                piece = tail + secured.recv(4096)
+            except ssl.SSLWantReadError:
+                continue
+            heard += piece.count(b"HTTP/1.1 404 ")
+            cut = piece.rfind(b"HTTP/1.1 404 ")
+            tail = piece[max(cut + 1, len(piece) - 12):]
 
     def test_a_wait_ends_with_its_client(self):
         status, answer = self.request("GET", "/v1/entitlements",
