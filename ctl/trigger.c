@@ -155,11 +155,14 @@ static void sample_make(struct trigger *trigger)
     free(id);
 }
 
-/* The front's own listener as an origin: the wildcard address is asked on loopback. */
+/* The front's own listener as an origin: the wildcard address is asked on loopback. One that speaks
+ * TLS is asked by the name that its certificate is for. */
 static char *front_origin(const struct settings *settings)
 {
     const char *listen = settings->server.listen, *port = strrchr(listen, ':');
 
+    if (settings->server.tls_key.len > 0)
+        return xstrdup(settings->server.public_url);
     if (strncmp(listen, "0.0.0.0:", 8) == 0 || strncmp(listen, "*:", 2) == 0 || listen == port)
         return xasprintf("http://127.0.0.1%s", port);
     if (strncmp(listen, "[::]:", 5) == 0)

@@ -25,9 +25,15 @@ static const struct refusal {
 static void bearer_refuse(struct front *front, struct http_request *request,
                           const struct refusal *refusal, const char *why)
 {
+    char client[ADDRESS_TEXT];
+    if (!gate_admit(front, request)) {
+        metrics_check(front->metrics, CHECK_RATE_LIMITED);
+        return;
+    }
     metrics_check(front->metrics, refusal->outcome);
+    gate_client_text(front->gate, request, client);
     log_info("check", "refused", LOG_S("request", http_request_id(request)),
-             LOG_S("code", refusal->code), LOG_S("why", why));
+             LOG_S("code", refusal->code), LOG_S("why", why), LOG_S("client", client));
     front_problem(front, request, 401, refusal->code, refusal->headers, refusal->detail);
 }
 
@@ -45,7 +51,8 @@ static const char *bearer_token(const struct http_header *header, size_t *len)
     return *len > 0 ? header->value + skip + blanks : NULL;
 }
 
-int bearer_authenticate(struct front *front, struct http_request *request, struct id_token *out)
+/* Finds the token, and whether it is good; 0, or -1 after it answered. */
+static int bearer_verify(struct front *front, struct http_request *request, struct id_token *out)
 {
     size_t header_count, found, len = 0;
     const struct http_header *headers = http_headers(request, &header_count);
@@ -80,5 +87,15 @@ int bearer_authenticate(struct front *front, struct http_request *request, struc
         break;
     }
     bearer_refuse(front, request, &invalid, why);
+    return -1;
+}
+
+int bearer_authenticate(struct front *front, struct http_request *request, struct id_token *out)
+{
+    if (bearer_verify(front, request, out) != 0)
+        return -1;
+    if (gate_admit_user(front, request, out->user))
+        return 0;
+    metrics_check(front->metrics, CHECK_RATE_LIMITED);
     return -1;
 }

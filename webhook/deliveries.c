@@ -60,26 +60,34 @@ static void delivery_reply(struct front *front, struct http_request *request,
     }
 }
 
-/* One line an attempt. `key` is NULL where nothing was verified. */
+/* One line for each delivery that was verified. */
 static void delivery_log(const char *request_id, const char *source, enum delivery_outcome outcome,
                          size_t bytes, const unsigned char *key)
 {
     struct buf hex = {0};
-    if (key)
-        digest_hex(key, KEY_SHOWN, &hex);
+    digest_hex(key, KEY_SHOWN, &hex);
     log_write(replies[outcome].status == 200 ? LOG_INFO : LOG_WARN, "delivery",
-              delivery_outcome_name(outcome), LOG_S("request", request_id),
-              LOG_S("source", source ? source : "unknown"), LOG_I("bytes", bytes),
-              LOG_S("key", hex.data ? hex.data : ""));
+              delivery_outcome_name(outcome), LOG_S("request", request_id), LOG_S("source", source),
+              LOG_I("bytes", bytes), LOG_S("key", hex.data));
     buf_free(&hex);
 }
 
-/* The end of a delivery that never reached the database. */
+/* The end of a delivery that never reached the database. One that proved nothing counts against its
+ * client's address; one whose signature holds never does, for a burst of orders is no attack. */
 static void delivery_end_early(struct front *front, struct http_request *request,
                                const char *source, enum delivery_outcome outcome, size_t bytes)
 {
+    char client[ADDRESS_TEXT];
+    if (outcome != DELIVERY_UNAVAILABLE && !gate_admit(front, request)) {
+        metrics_delivery(front->metrics, source, DELIVERY_RATE_LIMITED);
+        return;
+    }
     metrics_delivery(front->metrics, source, outcome);
-    delivery_log(http_request_id(request), source, outcome, bytes, NULL);
+    gate_client_text(front->gate, request, client);
+    log_write(replies[outcome].status == 200 ? LOG_INFO : LOG_WARN, "delivery",
+              delivery_outcome_name(outcome), LOG_S("request", http_request_id(request)),
+              LOG_S("source", source ? source : "unknown"), LOG_I("bytes", bytes),
+              LOG_S("client", client));
     delivery_reply(front, request, outcome);
 }
 

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/migrate.h"
+#include "front.h"
 #include "known_keys.h"
 #include "shops/shop.h"
 #include "store/feed.h"
@@ -111,6 +112,16 @@ static enum engine_fit engine_check_providers(const struct settings *settings, s
     return ENGINE_OPEN;
 }
 
+/* A certificate that nobody could use is found before anything is changed for it. */
+static enum engine_fit engine_check_certificate(const struct settings *settings, struct buf *why)
+{
+    struct tls_identity *identity;
+    if (front_identity(settings, &identity, why) != 0)
+        return ENGINE_REFUSED;
+    tls_identity_free(identity);
+    return ENGINE_OPEN;
+}
+
 /* Connects, and checks that the database is one to serve from. */
 static enum engine_fit engine_check_database(struct engine *engine, struct db *db, struct buf *why)
 {
@@ -133,6 +144,8 @@ enum engine_fit engine_open(struct settings *settings, struct engine **out, stru
     struct db *db = db_new(&target);
     struct buf error = {0};
     enum engine_fit fit = engine_check_providers(settings, why);
+    if (fit == ENGINE_OPEN)
+        fit = engine_check_certificate(settings, why);
 
     engine->settings = settings_ref(settings);
     if (fit != ENGINE_OPEN)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/log.h"
@@ -13,11 +14,24 @@
 #include "routes.h"
 
 /* The servers' own refusals are counted, and logged by the rule that was broken. */
-static void front_refused(int status, const char *rule, const char *peer, void *arg)
+static void front_refused(int status, const char *rule, const struct address *peer, void *arg)
 {
     struct front *front = arg;
+    char text[ADDRESS_TEXT];
+    int64_t unsaid;
     metrics_refused(front->metrics, status);
-    log_info("http", "refused", LOG_I("status", status), LOG_S("rule", rule), LOG_S("peer", peer));
+    if (!gate_may_log(front->gate, &unsaid))
+        return;
+    address_format(peer, text);
+    log_info("http", "refused", LOG_I("status", status), LOG_S("rule", rule), LOG_S("peer", text),
+             LOG_I("unsaid", unsaid));
+}
+
+/* Asked by the public listener at accept. */
+static size_t front_connections_of(const struct address *peer, void *arg)
+{
+    const struct front *front = arg;
+    return gate_connections_of(front->gate, peer);
 }
 
 const char *front_internal_listen(const struct front *front)
@@ -31,6 +45,20 @@ bool front_listens_elsewhere(const struct front *front)
     const char *colon = strrchr(front->settings->server.listen, ':');
     return front->handed && colon &&
            strtoul(colon + 1, NULL, 10) != http_server_port(front->public_server);
+}
+
+int front_identity(const struct settings *settings, struct tls_identity **out, struct buf *error)
+{
+    const struct settings_server *server = &settings->server;
+    if (server->tls_key.len == 0) {
+        *out = NULL;
+        return 0;
+    }
+    buf_printf(error, "%s: [server] ", settings->path);
+    *out = tls_identity_new(&server->tls_certificate, &server->tls_key, error);
+    if (*out)
+        buf_reset(error);
+    return *out ? 0 : -1;
 }
 
 /* Begins listening on both addresses; the internal one first, so that a probe sees the start. */
@@ -50,7 +78,10 @@ static int front_listen(struct front *front, struct buf *error)
         .listen = server->listen,
         .reuse_port = front->internal_listen != NULL,
         .max_body = (uint64_t)server->max_body,
-        .max_connections = LIMIT_HTTP_CONNECTIONS,
+        .max_connections = (size_t)server->max_connections,
+        .request_us = server->request_timeout * TIME_SECOND,
+        .idle_us = server->idle_timeout * TIME_SECOND,
+        .most_of = front_connections_of,
         .handler = routes_public,
         .refused = front_refused,
         .arg = front,
@@ -60,7 +91,7 @@ static int front_listen(struct front *front, struct buf *error)
         return -1;
     front->handed = public.handed > 0;
     front->internal_server = http_server_new(front->loop, &internal, error);
-    if (!front->internal_server)
+    if (!front->internal_server || front_identity(front->settings, &public.tls, error) != 0)
         return -1;
     front->public_server = http_server_new(front->loop, &public, error);
     return front->public_server ? 0 : -1;
@@ -75,6 +106,7 @@ int front_start(struct front *front, struct loop *loop, struct settings *setting
     front->settings = settings_ref(settings);
     front->metrics = metrics_new();
     metrics_sources(front->metrics, settings);
+    front->gate = gate_new(settings);
     front->client = http_client_new(loop, "purchase-sync/" PURCHASE_SYNC_VERSION);
     front->keys = known_keys_new(front);
     front->probe = probe_new(front);
@@ -97,9 +129,27 @@ static void front_note_fixed(const struct settings *before, const struct setting
         strcmp(old->internal_listen, now->internal_listen) != 0)
         log_warn("webhook", "restart_needed", LOG_S("key", "listen, internal_listen"),
                  LOG_S("why", "the listening addresses change at the next start only"));
-    if (old->max_body != now->max_body)
-        log_warn("webhook", "restart_needed", LOG_S("key", "max_body"),
-                 LOG_S("why", "the size limit of bodies changes at the next start only"));
+    if (old->max_body != now->max_body || old->max_connections != now->max_connections ||
+        old->request_timeout != now->request_timeout || old->idle_timeout != now->idle_timeout)
+        log_warn("webhook", "restart_needed",
+                 LOG_S("key", "max_body, max_connections, request_timeout, idle_timeout"),
+                 LOG_S("why", "the listener's own limits change at the next start only"));
+}
+
+/* Connections that are open keep the certificate that they began with. A listener that spoke TLS
+ * goes on doing so until the next start: nobody's connection turns plain by a reload. */
+static void front_renew(struct front *front, const struct settings *settings)
+{
+    struct tls_identity *identity = NULL;
+    struct buf error = {0};
+    if (front_identity(settings, &identity, &error) != 0)
+        log_error("webhook", "certificate_kept", LOG_S("why", error.data));
+    else if (identity)
+        http_server_renew(front->public_server, identity);
+    else if (front->settings->server.tls_key.len > 0)
+        log_warn("webhook", "restart_needed", LOG_S("key", "tls_certificate_file, tls_key_file"),
+                 LOG_S("why", "the listener goes on with TLS until the next start"));
+    buf_free(&error);
 }
 
 static bool secret_stays(const struct secret *secret, const struct settings_miro *now)
@@ -131,12 +181,14 @@ void front_adopt(struct front *front, struct engine *engine)
     struct engine *old = front->engine;
     engine_run(engine, front->loop);
     front_note_fixed(front->settings, engine->settings);
+    front_renew(front, engine->settings);
     front->engine = engine;
     if (front_trusts_less(front->settings, engine->settings))
         waits_end(front->waits);       /* whoever waits has to show a token again */
     token_memory_clear(front->tokens); /* before the settings that its tokens' apps are of go */
     answer_cache_clear(front->answers);
     follower_adopt(front->follower);
+    gate_adopt(front->gate, engine->settings);
     settings_unref(front->settings);
     front->settings = settings_ref(engine->settings);
     metrics_sources(front->metrics, front->settings);
@@ -180,6 +232,7 @@ void front_stop(struct front *front)
     key_words_free(front->key_words);
     probe_free(front->probe);
     known_keys_free(front->keys);
+    gate_free(front->gate);
     metrics_free(front->metrics);
     settings_unref(front->settings);
 }

@@ -14,6 +14,7 @@
 #include "db/batch.h"
 #include "engine.h"
 #include "follower.h"
+#include "gate.h"
 #include "key_words.h"
 #include "known_keys.h"
 #include "metrics.h"
@@ -33,6 +34,7 @@ struct front {
     struct http_server *public_server, *internal_server;
     const char *internal_listen; /* of this instance alone; NULL: the settings say */
     struct metrics *metrics;
+    struct gate *gate;
     struct known_keys *keys;
     struct probe *probe;
     struct key_words *key_words;
@@ -50,6 +52,10 @@ struct front {
     bool handed;         /* the public listener was handed over at the start */
 };
 
+/* The public listener's certificate and key: 0, with NULL for a plain one, or -1 with a sentence in
+ * `error`. */
+int front_identity(const struct settings *settings, struct tls_identity **out, struct buf *error)
+    __attribute__((warn_unused_result));
 /* Listens on both addresses; 0, or -1 with a sentence in `error`. Takes a reference to `settings`.
  * With an `internal_listen` of its own it is one of several instances, which share the public port.
  */

@@ -32,6 +32,7 @@ struct install {
     struct settings *settings; /* of which `app` is a part */
     const struct settings_miro *app;
     struct http_request *request; /* there until it is answered, if only into the void */
+    struct address holder;        /* of the browser's address */
     char *code;
     char cookie[OAUTH_COOKIE_NAME]; /* to be taken away; "" if there is none */
     struct people_state spent;
@@ -260,6 +261,27 @@ static void install_spent(void *operation, enum db_result result)
         install_exchange(install);
 }
 
+static struct address install_holder(const struct front *front, const struct http_request *request)
+{
+    struct address client = gate_client(front->gate, request);
+    return address_holder(&client);
+}
+
+/* While Miro hangs, one address must not hold the places of all. */
+bool installs_admit(struct front *front, struct http_request *request)
+{
+    struct address holder = install_holder(front, request);
+    const struct install *install;
+    size_t own = 0;
+    LIST_FOREACH(install, &front->installs, link)
+    own += memcmp(&install->holder, &holder, sizeof(holder)) == 0;
+    if (own >= LIMIT_OAUTH_PER_ADDRESS && !gate_is_unlimited(front->gate, &holder)) {
+        metrics_limited(front->metrics, LIMITED_INSTALLS_OF_ADDRESS);
+        return false;
+    }
+    return gate_admit_install(front, request);
+}
+
 void install_begin(struct front *front, struct http_request *request,
                    const struct settings_miro *app, char *code, const struct oauth_state *state)
 {
@@ -269,6 +291,7 @@ void install_begin(struct front *front, struct http_request *request,
     install->settings = settings_ref(front->settings);
     install->app = app;
     install->request = request;
+    install->holder = install_holder(front, request);
     install->code = code;
     install->again = loop_timer_new(front->loop, install_again, install);
     LIST_INSERT_HEAD(&front->installs, install, link);

@@ -8,6 +8,10 @@
 #include "front.h"
 #include "oauth_state.h"
 
+/* Whether one more may begin for whoever asks: each makes us ask Miro, before anybody proved
+ * anything. */
+bool installs_admit(struct front *front, struct http_request *request)
+    __attribute__((warn_unused_result));
 /* Takes `code`. `state` is what verified, or NULL for an install that Miro itself began. */
 void install_begin(struct front *front, struct http_request *request,
                    const struct settings_miro *app, char *code, const struct oauth_state *state);

@@ -19,6 +19,7 @@ static const char *const delivery_names[] = {
     [DELIVERY_TIMESTAMP_OUTSIDE] = "timestamp_outside_window",
     [DELIVERY_UNKNOWN_SOURCE] = "unknown_source",
     [DELIVERY_UNAVAILABLE] = "unavailable",
+    [DELIVERY_RATE_LIMITED] = "rate_limited",
 };
 
 static const char *const check_names[] = {
@@ -26,6 +27,7 @@ static const char *const check_names[] = {
     [CHECK_TOKEN_MISSING] = "token_missing", [CHECK_TOKEN_INVALID] = "token_invalid",
     [CHECK_TOKEN_EXPIRED] = "token_expired", [CHECK_BAD_REQUEST] = "bad_request",
     [CHECK_UNAVAILABLE] = "unavailable",     [CHECK_GONE] = "client_gone",
+    [CHECK_RATE_LIMITED] = "rate_limited",
 };
 
 static const char *const oauth_names[] = {
@@ -40,6 +42,7 @@ static const char *const oauth_names[] = {
     [OAUTH_MIRO_UNREACHABLE] = "miro_unreachable",
     [OAUTH_MIRO_STRANGE] = "miro_strange",
     [OAUTH_UNAVAILABLE] = "unavailable",
+    [OAUTH_RATE_LIMITED] = "rate_limited",
 };
 
 static const char *const profile_names[] = {
@@ -75,8 +78,15 @@ static const char *const token_names[] = {
     [TOKEN_REMEMBERED] = "remembered",
 };
 
+static const char *const limit_names[] = {
+    [LIMITED_ADDRESS] = "address",
+    [LIMITED_USER] = "user",
+    [LIMITED_INSTALLS_OF_ADDRESS] = "installs_of_address",
+    [LIMITED_INSTALLS] = "installs",
+};
+
 /* The answers that the HTTP server gives by itself; any other status counts as the last. */
-static const int refused_statuses[] = {400, 408, 413, 417, 421, 431, 501, 503, 505, 0};
+static const int refused_statuses[] = {400, 403, 408, 413, 417, 421, 431, 501, 503, 505, 0};
 #define REFUSED_COUNT (sizeof(refused_statuses) / sizeof(refused_statuses[0]))
 
 /* Upper bounds in microseconds, with their texts in seconds. */
@@ -111,6 +121,7 @@ struct metrics {
     uint64_t dropped[DROPPED_REASONS];
     uint64_t feed_lost[FEED_LOST_REASONS];
     uint64_t tokens[TOKEN_CHECKS];
+    uint64_t limited[LIMITED_REASONS];
     uint64_t refused[REFUSED_COUNT];
     struct histogram ingest, check;
 };
@@ -138,6 +149,8 @@ static const struct family {
      feed_lost_names, FEED_LOST_REASONS, offsetof(struct metrics, feed_lost)},
     {"purchase_id_tokens_total", "how", "Good idTokens: verified, or remembered as such.",
      token_names, TOKEN_CHECKS, offsetof(struct metrics, tokens)},
+    {"purchase_limited_total", "limit", "Requests answered 429, by the limit that was reached.",
+     limit_names, LIMITED_REASONS, offsetof(struct metrics, limited)},
 };
 
 static const struct gauge {
@@ -257,6 +270,16 @@ const char *feed_lost_name(enum feed_lost reason)
 void metrics_token(struct metrics *metrics, enum token_check how)
 {
     metrics->tokens[how]++;
+}
+
+void metrics_limited(struct metrics *metrics, enum limited limit)
+{
+    metrics->limited[limit]++;
+}
+
+const char *limited_name(enum limited limit)
+{
+    return limit_names[limit];
 }
 
 void metrics_refused(struct metrics *metrics, int status)

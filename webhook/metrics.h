@@ -19,6 +19,7 @@ enum delivery_outcome {
     DELIVERY_TIMESTAMP_OUTSIDE,
     DELIVERY_UNKNOWN_SOURCE,
     DELIVERY_UNAVAILABLE,
+    DELIVERY_RATE_LIMITED, /* its signature failed, like too many before it */
     DELIVERY_OUTCOMES
 };
 const char *delivery_outcome_name(enum delivery_outcome outcome);
@@ -32,6 +33,7 @@ enum check_outcome {
     CHECK_BAD_REQUEST,
     CHECK_UNAVAILABLE,
     CHECK_GONE, /* the client left first */
+    CHECK_RATE_LIMITED,
     CHECK_OUTCOMES
 };
 
@@ -47,6 +49,7 @@ enum oauth_outcome {
     OAUTH_MIRO_UNREACHABLE,
     OAUTH_MIRO_STRANGE,
     OAUTH_UNAVAILABLE,
+    OAUTH_RATE_LIMITED,
     OAUTH_OUTCOMES
 };
 const char *oauth_outcome_name(enum oauth_outcome outcome);
@@ -96,6 +99,16 @@ enum feed_lost {
 /* How an idToken was found good. */
 enum token_check { TOKEN_VERIFIED, TOKEN_REMEMBERED, TOKEN_CHECKS };
 
+/* Which limit was reached. */
+enum limited {
+    LIMITED_ADDRESS,
+    LIMITED_USER,
+    LIMITED_INSTALLS_OF_ADDRESS,
+    LIMITED_INSTALLS,
+    LIMITED_REASONS
+};
+const char *limited_name(enum limited limit);
+
 /* Gauges that the front knows at the moment of asking. */
 struct metrics_gauges {
     size_t public_connections, internal_connections, waits, installs, ingest_bytes, queued;
@@ -119,6 +132,7 @@ void metrics_answer_dropped(struct metrics *metrics, enum dropped_reason reason)
 void metrics_feed_lost(struct metrics *metrics, enum feed_lost reason);
 const char *feed_lost_name(enum feed_lost reason);
 void metrics_token(struct metrics *metrics, enum token_check how);
+void metrics_limited(struct metrics *metrics, enum limited limit);
 /* An answer that the HTTP server gave by itself. */
 void metrics_refused(struct metrics *metrics, int status);
 void metrics_ingest_time(struct metrics *metrics, int64_t elapsed_us);

@@ -121,6 +121,9 @@ static enum oauth_outcome oauth_accept(struct front *front, struct http_request 
     app = oauth_callback_app(front->settings, parameters, parameters->state ? &state : NULL);
     if (!app)
         return OAUTH_STATE_INVALID;
+    *why = "";
+    if (!installs_admit(front, request))
+        return OAUTH_RATE_LIMITED;
     install_begin(front, request, app, parameters->code, parameters->state ? &state : NULL);
     parameters->code = NULL;
     return OAUTH_INSTALLED;

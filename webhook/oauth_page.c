@@ -43,6 +43,9 @@ static const struct page {
                             "support."},
     [OAUTH_UNAVAILABLE] = {503, true, "This server is busy or being repaired",
                            "The install could not be stored. Wait a minute, then begin it again."},
+    [OAUTH_RATE_LIMITED] = {429, true, "Too many installs at once",
+                            "More people are installing the app just now than this server takes at "
+                            "a time. Wait a minute, then begin the install again."},
 };
 
 /* A browser names text/html; another client gets the error as the rest of the API tells it. */

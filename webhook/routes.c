@@ -16,22 +16,23 @@ struct route {
     const char *pattern; /* "{...}" is a variable part: anything but nothing, up to the next '/' */
     void (*handle)(struct front *front, struct http_request *request,
                    const struct route_parts *parts);
+    bool proves; /* the handler asks the gate, once it knows what the request proves */
 };
 
 static const struct route public_routes[] = {
-    {"POST", "/webhooks/{source}", deliveries_post},
-    {"POST", "/webhooks/{source}/{secret}", deliveries_post},
-    {"GET, HEAD", "/v1/entitlements", checks_get},
-    {"GET, HEAD", "/v1/entitlements/{key}", checks_get},
-    {"GET", "/oauth/start", oauth_start},
-    {"GET", "/oauth/callback", oauth_callback},
+    {"POST", "/webhooks/{source}", deliveries_post, true},
+    {"POST", "/webhooks/{source}/{secret}", deliveries_post, true},
+    {"GET, HEAD", "/v1/entitlements", checks_get, true},
+    {"GET, HEAD", "/v1/entitlements/{key}", checks_get, true},
+    {"GET", "/oauth/start", oauth_start, false},
+    {"GET", "/oauth/callback", oauth_callback, false},
     {0},
 };
 
 static const struct route internal_routes[] = {
-    {"GET, HEAD", "/healthz", internal_healthz},
-    {"GET, HEAD", "/readyz", internal_readyz},
-    {"GET, HEAD", "/metrics", internal_metrics},
+    {"GET, HEAD", "/healthz", internal_healthz, false},
+    {"GET, HEAD", "/readyz", internal_readyz, false},
+    {"GET, HEAD", "/metrics", internal_metrics, false},
     {0},
 };
 
@@ -97,7 +98,7 @@ static bool route_allows(const char *methods, const char *method)
 }
 
 /* Finds the route, or says what is wrong: no such path, or not with this method. */
-static void route_dispatch(const struct route *routes, struct front *front,
+static void route_dispatch(const struct route *routes, bool gated, struct front *front,
                            struct http_request *request)
 {
     struct route_parts parts = {0};
@@ -108,12 +109,15 @@ static void route_dispatch(const struct route *routes, struct front *front,
         if (!route_matches(route->pattern, path, &parts))
             continue;
         if (route_allows(route->methods, http_method(request))) {
-            route->handle(front, request, &parts);
+            if (!gated || route->proves || gate_admit(front, request))
+                route->handle(front, request, &parts);
             goto out;
         }
         buf_printf(&allow, "%s%s", allow.len > 0 ? ", " : "Allow: ", route->methods);
         route_parts_free(&parts);
     }
+    if (gated && !gate_admit(front, request))
+        goto out;
     if (allow.len > 0) {
         buf_puts(&allow, cors_applies(path) ? ", OPTIONS\r\n" : "\r\n");
         front_problem(front, request, 405, "method_not_allowed", allow.data,
@@ -141,10 +145,10 @@ void routes_public(struct http_request *request, void *arg)
     if (strcmp(http_method(request), "OPTIONS") == 0 && cors_applies(http_path(request)))
         route_preflight(front, request);
     else
-        route_dispatch(public_routes, front, request);
+        route_dispatch(public_routes, true, front, request);
 }
 
 void routes_internal(struct http_request *request, void *arg)
 {
-    route_dispatch(internal_routes, arg, request);
+    route_dispatch(internal_routes, false, arg, request);
 }

@@ -26,21 +26,28 @@
 #define LIMIT_HTTP_CONNECTIONS 24000         /* open connections of one listener */
 #define LIMIT_HTTP_PIPELINE_BYTES (64 << 10) /* unread input of one connection */
 #define LIMIT_HTTP_REQUEST_MS 30000          /* first byte of a request to its last */
-#define LIMIT_HTTP_IDLE_MS 75000             /* a kept connection between two requests */
-#define LIMIT_HTTP_WRITE_MS 30000            /* an answer to a client that reads slowly */
-#define LIMIT_HTTP_BODY_DEFAULT (2 << 20)    /* a request body, unless `max_body` says otherwise */
-#define LIMIT_HTTP_HELD_BYTES (256 << 20)    /* bodies in memory, of all connections together */
-#define LIMIT_HTTP_READ_BYTES (64 << 10)     /* one read from a connection */
-#define LIMIT_HTTP_ACCEPTS 64                /* connections accepted in one turn */
-#define LIMIT_HTTP_OVERFLOW 256              /* beyond the most: told 503 before they are closed */
-#define LIMIT_HTTP_ACCEPT_PAUSE_MS 100       /* when there is no descriptor left */
-#define LIMIT_HTTP_LINGER_MS 5000            /* for a client to read the last answer */
-#define LIMIT_HTTP_LINGER_BYTES (16 << 20)   /* read and dropped meanwhile */
-#define LIMIT_HTTP_WEIGHT (2 << 10)          /* bytes that a connection is taken to hold */
-#define LIMIT_HTTP_TRIM_BYTES (8 << 20)      /* a burst of that size: memory is given back */
-#define LIMIT_HTTP_TRIM_MS 1000              /* after it is over */
-#define LIMIT_HTTP_SPARE_FILES 256           /* descriptors that clients leave to others */
-#define LIMIT_HTTP_PARTING_MS 500            /* a drain waits for what is on its way already */
+#define LIMIT_HTTP_GREETING_MS 10000 /* over TLS: from accept to a first request's first byte */
+#define LIMIT_HTTP_IDLE_MS 75000     /* a kept connection between two requests */
+#define LIMIT_HTTP_WRITE_MS 30000    /* an answer to a client that reads slowly */
+#define LIMIT_HTTP_BODY_DEFAULT (2 << 20)  /* a request body, unless `max_body` says otherwise */
+#define LIMIT_HTTP_HELD_BYTES (256 << 20)  /* bodies in memory, of all connections together */
+#define LIMIT_HTTP_READ_BYTES (64 << 10)   /* one read from a connection */
+#define LIMIT_HTTP_ACCEPTS 64              /* connections accepted in one turn */
+#define LIMIT_HTTP_OVERFLOW 256            /* beyond the most: told 503 before they are closed */
+#define LIMIT_HTTP_ACCEPT_PAUSE_MS 100     /* when there is no descriptor left */
+#define LIMIT_HTTP_LINGER_MS 5000          /* for a client to read the last answer */
+#define LIMIT_HTTP_LINGER_BYTES (16 << 20) /* read and dropped meanwhile */
+#define LIMIT_HTTP_WEIGHT (2 << 10)        /* bytes that a connection is taken to hold */
+#define LIMIT_HTTP_TRIM_BYTES (8 << 20)    /* a burst of that size: memory is given back */
+#define LIMIT_HTTP_TRIM_MS 1000            /* after it is over */
+#define LIMIT_HTTP_SPARE_FILES 256         /* descriptors that clients leave to others */
+#define LIMIT_HTTP_PARTING_MS 500          /* a drain waits for what is on its way already */
+#define LIMIT_HTTP_ADDRESS_OVERFLOW \
+    16                           /* of one address, beyond its most: told 503; more: dropped */
+#define LIMIT_FORWARDED_HOPS 32  /* proxies that X-Forwarded-For is followed through */
+#define LIMIT_ALLOWANCES 65536   /* addresses, and users, whose requests are counted */
+#define LIMIT_REQUEST_BURST_S 10 /* of a rate of requests, all at once */
+#define LIMIT_REFUSALS_LOGGED 20 /* lines a second about what was refused; more are counted */
 
 /* HTTP client. */
 #define LIMIT_FETCH_CONNECT_MS 5000
@@ -135,6 +142,7 @@
 #define LIMIT_OAUTH_STATE_S 600 /* from /oauth/start to the callback; Miro's codes live as long */
 #define LIMIT_OAUTH_PARAMETER 2048 /* bytes of a code or a state */
 #define LIMIT_OAUTH_IN_FLIGHT 64   /* installs between the callback and its answer */
+#define LIMIT_OAUTH_PER_ADDRESS 16 /* of them, of one address */
 #define LIMIT_OAUTH_STORE_TRIES 6  /* to store the tokens of a code that is spent */
 #define LIMIT_PROBE_MS 2000        /* between two readings of the database's health */
 #define LIMIT_PROBE_AGE_MS 10000   /* an older reading counts as none */

@@ -28,7 +28,7 @@ void secret_list_free(struct secret_list *list)
 }
 
 /* The rules are asked of the open file, so that nobody can change it in between. */
-static int check_file(int fd, const char *path, struct buf *error)
+static int check_file(int fd, const char *path, bool guarded, struct buf *error)
 {
     struct stat status;
     if (fstat(fd, &status) != 0) {
@@ -39,7 +39,7 @@ static int check_file(int fd, const char *path, struct buf *error)
         buf_printf(error, "%s is not a regular file", path);
         return -1;
     }
-    if ((status.st_mode & OTHERS_MODE) != 0) {
+    if (guarded && (status.st_mode & OTHERS_MODE) != 0) {
         buf_printf(error, "%s can be used by others (mode %04o; chmod o= mends it)", path,
                    (unsigned int)(status.st_mode & 07777));
         return -1;
@@ -126,18 +126,26 @@ static int split_lines(const struct buf *text, const char *path, struct secret_l
 }
 
 /* Opened without waiting: a pipe in the place of a file must not stop the program. */
-int secret_list_load(const char *path, struct secret_list *out, struct buf *error)
+static int read_file(const char *path, bool guarded, struct buf *out, struct buf *error)
 {
-    struct secret_list list = {0};
-    struct buf text = {0};
     int result = -1;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     if (fd < 0) {
         buf_printf(error, "%s cannot be opened: %s", path, strerror(errno));
         return -1;
     }
-    if (check_file(fd, path, error) != 0 || read_all(fd, path, &text, error) != 0 ||
-        split_lines(&text, path, &list, error) != 0)
+    if (check_file(fd, path, guarded, error) == 0)
+        result = read_all(fd, path, out, error);
+    close(fd);
+    return result;
+}
+
+int secret_list_load(const char *path, struct secret_list *out, struct buf *error)
+{
+    struct secret_list list = {0};
+    struct buf text = {0};
+    int result = -1;
+    if (read_file(path, true, &text, error) != 0 || split_lines(&text, path, &list, error) != 0)
         goto out;
     *out = list;
     list = (struct secret_list){0};
@@ -145,7 +153,23 @@ int secret_list_load(const char *path, struct secret_list *out, struct buf *erro
 out:
     secret_list_free(&list);
     buf_wipe(&text);
-    close(fd);
+    return result;
+}
+
+int secret_load(const char *path, bool guarded, struct secret *out, struct buf *error)
+{
+    struct buf text = {0};
+    int result = -1;
+    if (read_file(path, guarded, &text, error) != 0)
+        goto out;
+    if (text.len == 0 || memchr(text.data, '\0', text.len) != NULL) {
+        buf_printf(error, "%s %s", path, text.len == 0 ? "is empty" : "holds a NUL byte");
+        goto out;
+    }
+    *out = (struct secret){(unsigned char *)xstrndup(text.data, text.len), text.len};
+    result = 0;
+out:
+    buf_wipe(&text);
     return result;
 }
 

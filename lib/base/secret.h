@@ -5,6 +5,7 @@
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/buf.h"
@@ -28,6 +29,10 @@ struct secret_list {
  * check.
  */
 int secret_list_load(const char *path, struct secret_list *out, struct buf *error)
+    __attribute__((warn_unused_result));
+/* The whole of a file as it is, a NUL within it refused; with `guarded` under the same rules, else
+ * anybody may read it. */
+int secret_load(const char *path, bool guarded, struct secret *out, struct buf *error)
     __attribute__((warn_unused_result));
 void secret_list_free(struct secret_list *list); /* wipes */
 void secret_free(struct secret *secret);         /* wipes */

@@ -365,6 +365,24 @@ static void check_listeners(struct loader *loader)
                   "is the public listener; expected an address or port of its own");
 }
 
+/* Half of what TLS needs must not come to mean none, nor may links lead around it. */
+static void check_tls(struct loader *loader)
+{
+    static const char *const keys[] = {"tls_certificate_file", "tls_key_file"};
+    const struct seen_section *seen = find_seen(loader, "server", "");
+    if (seen == NULL)
+        return;
+    const int lines[] = {key_line(seen, keys[0]), key_line(seen, keys[1])};
+    for (size_t i = 0; i < 2; i++) {
+        if (lines[i] == 0 && lines[1 - i] != 0)
+            add_fault(loader, lines[1 - i], seen, keys[i],
+                      "is missing beside %s; expected both or neither", keys[1 - i]);
+    }
+    if (lines[0] != 0 && strncmp(loader->settings->server.public_url, "https:", 6) != 0)
+        add_fault(loader, lines[0], seen, "public_url",
+                  "is not https, and the listener speaks TLS alone; expected `https://...`");
+}
+
 static void check_sources(struct loader *loader)
 {
     static const char *const needed[] = {"api_url", "api_key_file"};
@@ -503,6 +521,7 @@ static struct settings *load(const char *path, const char *text, size_t len, boo
     check_needed(&loader);
     check_database(&loader);
     check_listeners(&loader);
+    check_tls(&loader);
     check_sources(&loader);
     check_pairs(&loader);
     free_seen(&loader);

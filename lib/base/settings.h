@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/network.h"
 #include "base/secret.h"
 
 enum provider {
@@ -37,9 +38,18 @@ struct settings_server {
     char *public_url;       /* origin, no trailing slash */
     char **allowed_origins; /* NULL-terminated */
     char *state_dir;
-    int64_t max_body; /* bytes of a delivery */
+    struct secret tls_certificate, tls_key; /* PEM; both or neither */
+    int64_t max_body;                       /* bytes of a delivery */
     bool answer_cache;
     int64_t stale_answers; /* seconds for which a kept answer serves while the database is away */
+    struct network_list trusted_proxies;
+    struct network_list unlimited_addresses;
+    int64_t max_connections;
+    int64_t connections_per_address;            /* 0: any */
+    int64_t request_timeout, idle_timeout;      /* seconds */
+    int64_t requests_per_address;               /* a second; 0: any */
+    int64_t requests_per_user;                  /* a second; 0: any */
+    int64_t installs_per_address, installs_all; /* a minute; 0: any */
 };
 
 struct settings_database {

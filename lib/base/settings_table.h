@@ -13,24 +13,27 @@
 
 /* How a value is read, and what it becomes at its row's offset. */
 enum setting_type {
-    SETTING_TEXT,    /* char *: free text of min to max bytes */
-    SETTING_ID,      /* char *: letters, digits, '.', '_' and '-' */
-    SETTING_LISTEN,  /* char *: host:port */
-    SETTING_ORIGIN,  /* char * */
-    SETTING_ORIGINS, /* char **, NULL-terminated: origins, or none */
-    SETTING_PREFIX,  /* char *: a URL that paths are added to */
-    SETTING_PAGE,    /* char *: a whole URL */
-    SETTING_SMTP,    /* char * */
-    SETTING_ADDRESS, /* char *: an e-mail address, as written */
-    SETTING_PATH,    /* char *: absolute */
-    SETTING_FILE,    /* char *: a path; a relative one lies beside the configuration file */
-    SETTING_HOSTS,   /* char **, NULL-terminated: at least one host */
-    SETTING_WORDS,   /* char **, NULL-terminated: at least min words without blanks */
-    SETTING_NUMBER,  /* int64_t: min to max */
-    SETTING_BYTES,   /* int64_t: min to max, with KiB or MiB if it likes */
-    SETTING_BOOL,    /* bool */
-    SETTING_CHOICE,  /* an enum, by the place of its name among `choices` */
-    SETTING_SECRETS, /* struct secret_list: the lines of a secret file, at most max */
+    SETTING_TEXT,     /* char *: free text of min to max bytes */
+    SETTING_ID,       /* char *: letters, digits, '.', '_' and '-' */
+    SETTING_LISTEN,   /* char *: host:port */
+    SETTING_ORIGIN,   /* char * */
+    SETTING_ORIGINS,  /* char **, NULL-terminated: origins, or none */
+    SETTING_PREFIX,   /* char *: a URL that paths are added to */
+    SETTING_PAGE,     /* char *: a whole URL */
+    SETTING_SMTP,     /* char * */
+    SETTING_ADDRESS,  /* char *: an e-mail address, as written */
+    SETTING_PATH,     /* char *: absolute */
+    SETTING_FILE,     /* char *: a path; a relative one lies beside the configuration file */
+    SETTING_HOSTS,    /* char **, NULL-terminated: at least one host */
+    SETTING_WORDS,    /* char **, NULL-terminated: at least min words without blanks */
+    SETTING_NETWORKS, /* struct network_list: addresses and networks, or none */
+    SETTING_NUMBER,   /* int64_t: min to max */
+    SETTING_BYTES,    /* int64_t: min to max, with KiB or MiB if it likes */
+    SETTING_BOOL,     /* bool */
+    SETTING_CHOICE,   /* an enum, by the place of its name among `choices` */
+    SETTING_CONTENTS, /* struct secret: the bytes of a file */
+    SETTING_PRIVATE,  /* struct secret: the same of a secret file */
+    SETTING_SECRETS,  /* struct secret_list: the lines of a secret file, at most max */
 };
 
 struct setting {

@@ -6,6 +6,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "base/network.h"
 #include "base/secret.h"
 #include "base/settings_table.h"
 #include "base/settings_url.h"
@@ -190,6 +191,36 @@ static int set_list(const struct setting *setting, void *base, const char *value
     return 0;
 }
 
+static void clear_networks(void *place)
+{
+    struct network_list *list = place;
+    free(list->items);
+    *list = (struct network_list){0};
+}
+
+static int set_networks(const struct setting *setting, void *base, const char *value,
+                        const struct setting_source *source, struct buf *fault)
+{
+    (void)source;
+    struct network_list list = {.items = xcalloc(LIMIT_CONFIG_LIST, sizeof(*list.items))};
+    const char *what = NULL;
+    char *word;
+    while (what == NULL && (word = next_word(&value)) != NULL) {
+        if (list.count == LIMIT_CONFIG_LIST)
+            what = "has too many words";
+        else if (network_parse(word, &list.items[list.count], &what) == 0)
+            list.count++;
+        free(word);
+    }
+    if (what != NULL) {
+        clear_networks(&list);
+        return refuse(fault, what);
+    }
+    clear_networks(place_of(setting, base));
+    *(struct network_list *)place_of(setting, base) = list;
+    return 0;
+}
+
 static int put_number(const struct setting *setting, void *base, int64_t number, struct buf *fault)
 {
     if (number < setting->min || number > setting->max)
@@ -253,6 +284,29 @@ static int set_choice(const struct setting *setting, void *base, const char *val
     return refuse(fault, "is none of them");
 }
 
+static void clear_contents(void *place)
+{
+    secret_free(place);
+}
+
+static int set_contents(const struct setting *setting, void *base, const char *value,
+                        const struct setting_source *source, struct buf *fault)
+{
+    struct secret contents = {0};
+    if (value[0] == '\0')
+        return refuse(fault, "names no file");
+    char *path = secret_path(value, source->config_path);
+    int result = source->read_files
+                     ? secret_load(path, setting->type == SETTING_PRIVATE, &contents, fault)
+                     : 0;
+    free(path);
+    if (result != 0)
+        return -1;
+    clear_contents(place_of(setting, base));
+    *(struct secret *)place_of(setting, base) = contents;
+    return 0;
+}
+
 /* The file's own faults are told in full: which file, and what to do about it. */
 static int set_secrets(const struct setting *setting, void *base, const char *value,
                        const struct setting_source *source, struct buf *fault)
@@ -301,10 +355,16 @@ static const struct {
     [SETTING_FILE] = {set_file, clear_text, "the path of a file"},
     [SETTING_HOSTS] = {set_list, clear_list, "hosts with blanks between them"},
     [SETTING_WORDS] = {set_list, clear_list, "words with blanks between them"},
+    [SETTING_NETWORKS] = {set_networks, clear_networks,
+                          "addresses and networks (`192.0.2.1`, `10.0.0.0/8`) with blanks between "
+                          "them"},
     [SETTING_NUMBER] = {set_number, NULL, "a whole number from %min to %max"},
     [SETTING_BYTES] = {set_bytes, NULL, "bytes, from %min to %max, or so many `KiB` or `MiB`"},
     [SETTING_BOOL] = {set_bool, NULL, "`true` or `false`"},
     [SETTING_CHOICE] = {set_choice, NULL, "one of"},
+    [SETTING_CONTENTS] = {set_contents, clear_contents, "a file in PEM form"},
+    [SETTING_PRIVATE] = {set_contents, clear_contents,
+                         "a file in PEM form that others cannot read"},
     [SETTING_SECRETS] = {set_secrets, clear_secrets,
                          "a secret file of at most %max lines that others cannot read"},
 };

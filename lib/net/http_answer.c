@@ -52,9 +52,10 @@ static const struct status_title titles[] = {
 
 /* The codes of answers that the server gives by itself. */
 static const struct status_title refusal_codes[] = {
-    {400, "bad_request"},          {408, "request_timeout"},     {413, "body_too_large"},
-    {417, "expectation_failed"},   {421, "misdirected_request"}, {431, "headers_too_large"},
-    {501, "coding_not_supported"}, {503, "overloaded"},          {505, "version_not_supported"},
+    {400, "bad_request"},           {403, "origin_elsewhere"},     {408, "request_timeout"},
+    {413, "body_too_large"},        {417, "expectation_failed"},   {421, "misdirected_request"},
+    {431, "headers_too_large"},     {501, "coding_not_supported"}, {503, "overloaded"},
+    {505, "version_not_supported"},
 };
 
 static const char *look_up(const struct status_title *table, size_t count, int status,

@@ -70,8 +70,11 @@ static void drop_socket(struct http_connection *connection)
     watch(&connection->writing, &connection->watches_write, false);
     event_del(&connection->reading); /* also where it was only made active */
     if (connection->fd >= 0) {
+        tls_free(connection->tls);
+        connection->tls = NULL;
         close(connection->fd);
         connection->fd = -1;
+        tally_leave(connection->tallied);
     }
 }
 
@@ -113,12 +116,24 @@ static void connection_lost(struct http_connection *connection)
     connection_close(connection);
 }
 
+static ssize_t transmit(struct http_connection *connection, const void *bytes, size_t len)
+{
+    return connection->tls != NULL ? tls_write(connection->tls, bytes, len)
+                                   : send(connection->fd, bytes, len, MSG_NOSIGNAL);
+}
+
+static ssize_t receive(struct http_connection *connection, void *bytes, size_t room)
+{
+    return connection->tls != NULL ? tls_read(connection->tls, bytes, room)
+                                   : recv(connection->fd, bytes, room, 0);
+}
+
 /* Sends what there is; false if the connection broke. */
 static bool flush(struct http_connection *connection)
 {
     while (connection->sent < connection->out.len) {
-        ssize_t n = send(connection->fd, connection->out.data + connection->sent,
-                         connection->out.len - connection->sent, MSG_NOSIGNAL);
+        ssize_t n = transmit(connection, connection->out.data + connection->sent,
+                             connection->out.len - connection->sent);
         if (n < 0 && errno == EINTR) {
             continue;
         }
@@ -137,12 +152,28 @@ static bool flush(struct http_connection *connection)
  * connection, and with it the answer, while the client is still sending. */
 static void connection_linger(struct http_connection *connection)
 {
+    if (connection->tls != NULL) {
+        tls_end(connection->tls);
+    }
     if (connection->ended || shutdown(connection->fd, SHUT_WR) != 0) {
         connection_close(connection);
         return;
     }
     buf_free(&connection->in);
     connection_become(connection, CONNECTION_LINGERING);
+}
+
+/* Whether a request may begin, or go on, with what comes. */
+static bool takes_input(const struct http_connection *connection)
+{
+    return connection->state == CONNECTION_IDLE || connection->state == CONNECTION_READING ||
+           connection->state == CONNECTION_GREETING;
+}
+
+/* Whether TLS has something of its own to write before it can read on. */
+static bool is_stuck(const struct http_connection *connection)
+{
+    return connection->tls != NULL && tls_wants_write(connection->tls);
 }
 
 /* Brings the state in line with what is left to send and to read. */
@@ -169,13 +200,13 @@ static void connection_settle(struct http_connection *connection)
         } else {
             connection_become(connection, CONNECTION_IDLE);
         }
-    } else if (connection->state == CONNECTION_READING && connection->ended && !unsent) {
+    } else if (takes_input(connection) && connection->ended && !unsent) {
         connection_close(connection); /* the rest of the request will never come */
     }
     if (connection->state != CONNECTION_DEAD) {
         bool room = connection->in.len < LIMIT_HTTP_PIPELINE_BYTES;
         watch(&connection->reading, &connection->watches_read, room && !connection->ended);
-        watch(&connection->writing, &connection->watches_write, unsent);
+        watch(&connection->writing, &connection->watches_write, unsent || is_stuck(connection));
     }
 }
 
@@ -185,7 +216,7 @@ static void refuse(struct http_connection *connection, enum http_rule_id rule)
 {
     struct http_server *server = connection->server;
     if (server->options.refused != NULL) {
-        server->options.refused(http_rules[rule].status, http_rules[rule].name, connection->peer,
+        server->options.refused(http_rules[rule].status, http_rules[rule].name, &connection->peer,
                                 server->options.arg);
     }
     answer_refusal(connection, rule);
@@ -280,6 +311,8 @@ static void begin_request(struct http_connection *connection, const struct http_
     connection->request = request;
     if (connection->server->options.check_host && !request_names_listener(request)) {
         refuse(connection, RULE_HOST_ELSEWHERE);
+    } else if (connection->server->options.check_host && !request_origin_is_own(request)) {
+        refuse(connection, RULE_ORIGIN_ELSEWHERE);
     } else if (request->left > connection->server->options.max_body) {
         refuse(connection, RULE_BODY_TOO_LARGE);
     } else if (head->expect_continue && !body_came && (request->chunked || request->left > 0)) {
@@ -318,11 +351,6 @@ static void hand_over(struct http_connection *connection)
     server->depth++;
     server->options.handler(connection->request, server->options.arg);
     server->depth--;
-}
-
-static bool takes_input(const struct http_connection *connection)
-{
-    return connection->state == CONNECTION_IDLE || connection->state == CONNECTION_READING;
 }
 
 /* Works through the input until it is used up, a request is under way, or the client is not taking
@@ -419,6 +447,7 @@ static void connection_ended(struct http_connection *connection)
 static void take(struct http_connection *connection, const char *bytes, size_t len)
 {
     switch (connection->state) {
+    case CONNECTION_GREETING:
     case CONNECTION_IDLE:
     case CONNECTION_READING:
         feed(connection, bytes, len);
@@ -441,16 +470,30 @@ static void take(struct http_connection *connection, const char *bytes, size_t l
     }
 }
 
+/* The socket is broken, or what came over it is no TLS. */
+static void receive_failed(struct http_connection *connection)
+{
+    struct http_server *server = connection->server;
+    if (connection->tls != NULL && !tls_established(connection->tls) &&
+        server->options.refused != NULL) {
+        const struct http_rule *rule = &http_rules[RULE_TLS_HANDSHAKE];
+        server->options.refused(rule->status, rule->name, &connection->peer, server->options.arg);
+    }
+    connection_lost(connection);
+}
+
 void connection_read(struct http_connection *connection)
 {
     struct http_server *server = connection->server;
-    ssize_t n = recv(connection->fd, server->scratch, sizeof(server->scratch), 0);
+    ssize_t n = receive(connection, server->scratch, sizeof(server->scratch));
     if (n > 0) {
         take(connection, server->scratch, (size_t)n);
     } else if (n == 0) {
         connection_ended(connection);
     } else if (errno != EAGAIN && errno != EINTR) {
-        connection_lost(connection);
+        receive_failed(connection);
+    } else if (connection->tls != NULL) {
+        connection_settle(connection);
     }
 }
 
@@ -481,7 +524,12 @@ static void on_writable(evutil_socket_t fd, short what, void *arg)
 {
     (void)fd;
     (void)what;
-    connection_proceed(checked(arg));
+    struct http_connection *connection = checked(arg);
+    if (is_stuck(connection)) {
+        connection_read(connection);
+    } else {
+        connection_proceed(connection);
+    }
 }
 
 /* A handler asked to be told after its client had left: tell it, but not from within its call. */
@@ -510,46 +558,25 @@ void connection_expire(struct http_connection *connection)
     }
 }
 
-/* The address is written out once, for logs and limits; a v4 client on a v6 socket is a v4 client.
- */
-static void name_peer(struct http_connection *connection)
-{
-    union {
-        struct sockaddr any;
-        struct sockaddr_in v4;
-        struct sockaddr_in6 v6;
-        struct sockaddr_storage room;
-    } from;
-    socklen_t len = sizeof(from);
-    if (getpeername(connection->fd, &from.any, &len) != 0) {
-        return;
-    }
-    const void *address = &from.v4.sin_addr;
-    int family = from.any.sa_family;
-    if (family == AF_INET6) {
-        address = &from.v6.sin6_addr;
-        if (IN6_IS_ADDR_V4MAPPED(&from.v6.sin6_addr)) {
-            address = &from.v6.sin6_addr.s6_addr[12];
-            family = AF_INET;
-        }
-    }
-    evutil_inet_ntop(family, address, connection->peer, sizeof(connection->peer));
-}
-
-struct http_connection *connection_new(struct http_server *server, int fd)
+struct http_connection *connection_new(struct http_server *server, int fd,
+                                       const struct address *peer, struct tallied *tallied)
 {
     struct http_connection *connection = xcalloc(1, sizeof(*connection));
     connection->magic = HTTP_CONNECTION_MAGIC;
     connection->server = server;
     connection->fd = fd;
-    name_peer(connection);
+    connection->peer = *peer;
+    connection->tallied = tallied;
     struct event_base *base = loop_base(server->loop);
     event_assign(&connection->reading, base, fd, EV_READ | EV_PERSIST, on_readable, connection);
     event_assign(&connection->writing, base, fd, EV_WRITE | EV_PERSIST, on_writable, connection);
     connection->state = CONNECTION_DEAD; /* until it is in a list */
     TAILQ_INSERT_TAIL(&server->lists[CONNECTION_DEAD], connection, link);
     server->counts[CONNECTION_DEAD]++;
-    connection_become(connection, CONNECTION_IDLE);
+    if (server->options.tls != NULL) {
+        connection->tls = tls_new(server->options.tls, fd);
+    }
+    connection_become(connection, connection->tls != NULL ? CONNECTION_GREETING : CONNECTION_IDLE);
     server_rose(server);
     watch(&connection->reading, &connection->watches_read, true);
     return connection;

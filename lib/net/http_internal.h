@@ -13,6 +13,7 @@
 
 #include "net/http_rules.h"
 #include "net/http_server.h"
+#include "net/http_tally.h"
 #include "net/loop_base.h"
 
 #define HTTP_SERVER_MAGIC 0x10090010u
@@ -26,6 +27,7 @@
 /* Each state has a list in the server; where it has a deadline, the list is in its order, because
  * everyone in it waits for the same length of time. */
 enum connection_state {
+    CONNECTION_GREETING,  /* over TLS, before the first request; closed after a while */
     CONNECTION_IDLE,      /* between two requests; closed after idle_us */
     CONNECTION_READING,   /* a part of a request is here; 408 after request_us */
     CONNECTION_WAITING,   /* the handler has a request and owes an answer, by its own deadline */
@@ -69,12 +71,14 @@ struct http_connection {
     bool ended;      /* the client has sent its FIN */
     bool watches_read, watches_write;
     struct event reading, writing;
+    struct tls *tls; /* NULL: plain */
     struct http_request *request;
     struct buf in;  /* part of a head, or what was sent behind a request under way */
     struct buf out; /* answers, of which `sent` bytes are gone */
     size_t sent;
     size_t dropped; /* while lingering */
-    char peer[INET6_ADDRSTRLEN];
+    struct address peer;
+    struct tallied *tallied; /* among those of its address, while it has a socket */
 };
 
 TAILQ_HEAD(connection_list, http_connection);
@@ -92,6 +96,7 @@ struct http_server {
     bool reaping;
     int fd; /* -1 once it no longer listens */
     struct event *acceptor, *reaper;
+    struct tally *tally;
     struct loop_timer *deadlines, *pause, *ebb, *parting;
     int64_t deadline_at; /* when `deadlines` will fire; 0: not set */
     int64_t waits[CONNECTION_STATES];
@@ -116,7 +121,9 @@ void server_rose(struct http_server *server);  /* a body or a connection came */
 void server_ebbed(struct http_server *server); /* one went */
 
 /* http_connection.c */
-struct http_connection *connection_new(struct http_server *server, int fd);
+/* Takes over the socket and its place in the tally. */
+struct http_connection *connection_new(struct http_server *server, int fd,
+                                       const struct address *peer, struct tallied *tallied);
 void connection_free(struct http_connection *connection);
 void connection_close(struct http_connection *connection);
 void connection_read(struct http_connection *connection); /* what there is, without waiting */
@@ -135,6 +142,7 @@ struct http_request *request_new(struct http_connection *connection, const struc
 void request_free(struct http_request *request);
 void request_hold(struct http_request *request, const char *bytes, size_t len);
 bool request_names_listener(const struct http_request *request);
+bool request_origin_is_own(const struct http_request *request);
 
 /* http_answer.c */
 void answer_continue(struct http_connection *connection);

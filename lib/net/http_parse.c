@@ -125,7 +125,7 @@ static bool port_is_valid(const char *text, size_t len)
  * Host = (name / IPv4 / "[" IPv6 "]") [":" port]. Sub-delimiters and percent escapes, which the
  * grammar of URIs would allow, are what two readers disagree about (a "," joins two hosts).
  */
-static bool host_is_valid(const char *text, size_t len)
+bool http_host_is_valid(const char *text, size_t len)
 {
     size_t at = 0;
     if (len > 0 && text[0] == '[') {
@@ -199,7 +199,8 @@ static enum http_rule_id weigh(const struct http_header *header, struct http_hea
             if (framing->hosts++ > 0) {
                 return RULE_HOST_REPEATED;
             }
-            return host_is_valid(header->value, header->value_len) ? NO_RULE : RULE_HOST_SYNTAX;
+            return http_host_is_valid(header->value, header->value_len) ? NO_RULE
+                                                                        : RULE_HOST_SYNTAX;
         }
         break;
     case 6:

@@ -60,6 +60,9 @@ enum http_verdict http_parse_head(const char *bytes, size_t len, struct http_hea
 const struct http_header *http_find(const struct http_header *headers, size_t header_count,
                                     const char *name, size_t *count);
 
+/* "host[:port]" as Host may have it. */
+bool http_host_is_valid(const char *text, size_t len);
+
 /* The state of a chunked body; zeroed at its start. */
 struct http_chunks {
     int state;

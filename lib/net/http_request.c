@@ -122,9 +122,9 @@ char *http_header_text(const struct http_request *request, const char *name)
     return count == 1 ? xstrndup(header->value, header->value_len) : NULL;
 }
 
-const char *http_peer(const struct http_request *request)
+const struct address *http_peer(const struct http_request *request)
 {
-    return checked(request)->connection->peer;
+    return &checked(request)->connection->peer;
 }
 
 const char *http_request_id(const struct http_request *request)
@@ -184,14 +184,12 @@ static void local_address(int fd, char *out, size_t room)
     }
 }
 
-/* Splits a Host that has passed the parser; without a port it is 80. */
-static void split_host(const struct http_header *header, char *host, size_t room, unsigned *port)
+/* Splits "host[:port]" that has the form of a Host; without a port it is 80. */
+static void split_host(const char *text, size_t len, char *host, size_t room, unsigned *port)
 {
-    const char *text = header->value;
-    size_t len = header->value_len, host_len;
     size_t skip = len > 0 && text[0] == '[' ? 1 : 0;
     const char *end = memchr(text, skip ? ']' : ':', len);
-    host_len = (end != NULL ? (size_t)(end - text) : len) - skip;
+    size_t host_len = (end != NULL ? (size_t)(end - text) : len) - skip;
     size_t at = skip + host_len + skip + 1;
     *port = at < len ? 0 : 80;
     for (; at < len; at++) {
@@ -203,25 +201,44 @@ static void split_host(const struct http_header *header, char *host, size_t room
 }
 
 /*
- * A page that a browser loaded under another name must not reach an internal listener through a
- * name that now leads to our address. The listener's own name, the address that was connected to,
- * and, on loopback, "localhost" are its names.
+ * The listener's own name, the address that was connected to, and, on loopback, "localhost" are its
+ * names.
  */
-bool request_names_listener(const struct http_request *request)
+static bool names_listener(const struct http_request *request, const char *text, size_t len)
 {
     const struct http_server *server = request->connection->server;
-    const struct http_header *header =
-        http_find(request->headers, request->header_count, "host", NULL);
     char host[256], local[INET6_ADDRSTRLEN];
     unsigned port;
-    if (header == NULL) {
-        return false;
-    }
-    split_host(header, host, sizeof(host), &port);
+    split_host(text, len, host, sizeof(host), &port);
     if (port != server->port) {
         return false;
     }
     local_address(request->connection->fd, local, sizeof(local));
     return text_equal_nocase(host, server->host) || text_equal_nocase(host, local) ||
            (server->loopback && text_equal_nocase(host, "localhost"));
+}
+
+/* A page that a browser loaded under another name must not reach an internal listener through a
+ * name that now leads to our address. */
+bool request_names_listener(const struct http_request *request)
+{
+    const struct http_header *host =
+        http_find(request->headers, request->header_count, "host", NULL);
+    return host != NULL && names_listener(request, host->value, host->value_len);
+}
+
+/* Nor may a page of another origin send it anything, whether or not it may read the answer. */
+bool request_origin_is_own(const struct http_request *request)
+{
+    static const char scheme[] = "http://";
+    const size_t skip = sizeof(scheme) - 1;
+    size_t count;
+    const struct http_header *origin =
+        http_find(request->headers, request->header_count, "origin", &count);
+    if (origin == NULL) {
+        return true;
+    }
+    return count == 1 && origin->value_len > skip && memcmp(origin->value, scheme, skip) == 0 &&
+           http_host_is_valid(origin->value + skip, origin->value_len - skip) &&
+           names_listener(request, origin->value + skip, origin->value_len - skip);
 }

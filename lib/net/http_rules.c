@@ -37,8 +37,11 @@ const struct http_rule http_rules[RULE_COUNT] = {
     [RULE_BODY_TOO_LARGE] = {"body-too-large", 413},
     [RULE_REQUEST_DEADLINE] = {"request-deadline", 408},
     [RULE_HOST_ELSEWHERE] = {"host-elsewhere", 421},
+    [RULE_ORIGIN_ELSEWHERE] = {"origin-elsewhere", 403},
     [RULE_TOO_MANY_CONNECTIONS] = {"too-many-connections", 503},
+    [RULE_TOO_MANY_OF_ADDRESS] = {"too-many-of-address", 503},
     [RULE_MEMORY] = {"memory", 503},
+    [RULE_TLS_HANDSHAKE] = {"tls-handshake", 0},
 };
 
 int http_rule_status(const char *rule)

@@ -41,14 +41,17 @@ enum http_rule_id {
     RULE_BODY_TOO_LARGE,
     RULE_REQUEST_DEADLINE,
     RULE_HOST_ELSEWHERE,
+    RULE_ORIGIN_ELSEWHERE,
     RULE_TOO_MANY_CONNECTIONS,
+    RULE_TOO_MANY_OF_ADDRESS,
     RULE_MEMORY,
+    RULE_TLS_HANDSHAKE,
     RULE_COUNT
 };
 
 struct http_rule {
     const char *name;
-    int status; /* what a client that breaks it is answered */
+    int status; /* what a client that breaks it is answered; 0: closed without an answer */
 };
 
 extern const struct http_rule http_rules[RULE_COUNT];

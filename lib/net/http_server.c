@@ -60,13 +60,45 @@ static void on_pause_over(void *arg)
     accept_when(checked(arg), true);
 }
 
-/* Over the limit a client is told so; far over it, it waits in the backlog. */
-static void welcome(struct http_server *server, int fd)
+static size_t most_of(const struct http_server *server, const struct address *peer)
+{
+    return server->options.most_of != NULL ? server->options.most_of(peer, server->options.arg)
+                                           : SIZE_MAX;
+}
+
+/* Closed without an answer. */
+static void turn_away(struct http_server *server, int fd, const struct address *peer,
+                      struct tallied *tallied, enum http_rule_id id)
+{
+    const struct http_rule *rule = &http_rules[id];
+    close(fd);
+    tally_leave(tallied);
+    if (server->options.refused != NULL) {
+        server->options.refused(rule->status, rule->name, peer, server->options.arg);
+    }
+}
+
+/*
+ * Over a limit a client is told so; far over the listener's, it waits in the backlog. What one
+ * address sends far beyond its own must not fill the room that all share; and over TLS being told
+ * would cost a handshake.
+ */
+static void welcome(struct http_server *server, int fd, const struct address *peer)
 {
     bool full = http_server_connections(server) >= server->options.max_connections;
-    struct http_connection *connection = connection_new(server, fd);
-    if (full) {
-        connection_refuse(connection, RULE_TOO_MANY_CONNECTIONS);
+    struct address holder = address_holder(peer);
+    struct tallied *tallied = tally_enter(server->tally, &holder);
+    size_t count = tally_count(tallied), most = most_of(server, peer);
+    bool over = full || count > most;
+    bool far_over = count > most && count - most > LIMIT_HTTP_ADDRESS_OVERFLOW;
+    enum http_rule_id rule = full ? RULE_TOO_MANY_CONNECTIONS : RULE_TOO_MANY_OF_ADDRESS;
+    if (far_over || (over && server->options.tls != NULL)) {
+        turn_away(server, fd, peer, tallied, rule);
+        return;
+    }
+    struct http_connection *connection = connection_new(server, fd, peer, tallied);
+    if (over) {
+        connection_refuse(connection, rule);
     }
     if (open_connections(server) >= server->options.max_connections + LIMIT_HTTP_OVERFLOW) {
         accept_when(server, false);
@@ -76,9 +108,16 @@ static void welcome(struct http_server *server, int fd)
 /* True while there may be more to accept. */
 static bool accept_one(struct http_server *server)
 {
-    int fd = accept4(server->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    union {
+        struct sockaddr any;
+        struct sockaddr_storage room;
+    } from = {.room = {0}};
+    socklen_t len = sizeof(from);
+    int fd = accept4(server->fd, &from.any, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd >= 0) {
-        welcome(server, fd);
+        struct address peer;
+        address_of_socket(&from.any, &peer);
+        welcome(server, fd, &peer);
         return server->accepting;
     }
     switch (errno) {
@@ -139,12 +178,27 @@ static void free_dead(struct http_server *server)
     }
 }
 
+/* Who shook hands and said nothing since is idle; a handshake under way leads to a request. */
+static void close_greeted(struct http_server *server)
+{
+    struct http_connection *connection = TAILQ_FIRST(&server->lists[CONNECTION_GREETING]), *next;
+    for (; connection != NULL; connection = next) {
+        next = TAILQ_NEXT(connection, link);
+        bool silent = tls_established(connection->tls);
+        connection_read(connection);
+        if (silent && connection->state == CONNECTION_GREETING) {
+            connection_close(connection);
+        }
+    }
+}
+
 /* Who is idle may have a request on the way that has already arrived, so each is read once more. */
 static void on_parting(void *arg)
 {
     struct http_server *server = checked(arg);
     struct http_connection *connection;
     server->parted = true;
+    close_greeted(server);
     while ((connection = TAILQ_FIRST(&server->lists[CONNECTION_IDLE])) != NULL) {
         connection_read(connection);
         if (connection->state == CONNECTION_IDLE) {
@@ -397,6 +451,10 @@ static void take_options(struct http_server *server, const struct http_server_op
     server->waits[CONNECTION_IDLE] = or_ms(options->idle_us, LIMIT_HTTP_IDLE_MS);
     server->waits[CONNECTION_READING] = or_ms(options->request_us, LIMIT_HTTP_REQUEST_MS);
     server->waits[CONNECTION_WRITING] = or_ms(options->write_us, LIMIT_HTTP_WRITE_MS);
+    server->waits[CONNECTION_GREETING] = LIMIT_HTTP_GREETING_MS * INT64_C(1000);
+    if (server->waits[CONNECTION_GREETING] > server->waits[CONNECTION_READING]) {
+        server->waits[CONNECTION_GREETING] = server->waits[CONNECTION_READING];
+    }
     server->waits[CONNECTION_LINGERING] = LIMIT_HTTP_LINGER_MS * INT64_C(1000);
 }
 
@@ -407,6 +465,7 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     server->magic = HTTP_SERVER_MAGIC;
     server->loop = loop;
     server->fd = -1;
+    server->tally = tally_new();
     for (size_t state = 0; state < CONNECTION_STATES; state++) {
         TAILQ_INIT(&server->lists[state]);
     }
@@ -431,6 +490,12 @@ struct http_server *http_server_new(struct loop *loop, const struct http_server_
     return server;
 }
 
+void http_server_renew(struct http_server *server, struct tls_identity *tls)
+{
+    tls_identity_free(server->options.tls);
+    server->options.tls = tls;
+}
+
 unsigned http_server_port(const struct http_server *server)
 {
     return server->port;
@@ -438,8 +503,9 @@ unsigned http_server_port(const struct http_server *server)
 
 size_t http_server_connections(const struct http_server *server)
 {
-    return server->counts[CONNECTION_IDLE] + server->counts[CONNECTION_READING] +
-           server->counts[CONNECTION_WAITING] + server->counts[CONNECTION_WRITING];
+    return server->counts[CONNECTION_GREETING] + server->counts[CONNECTION_IDLE] +
+           server->counts[CONNECTION_READING] + server->counts[CONNECTION_WAITING] +
+           server->counts[CONNECTION_WRITING];
 }
 
 static void stop_listening(struct http_server *server)
@@ -492,6 +558,8 @@ void http_server_free(struct http_server *server)
         event_free(server->acceptor);
         event_free(server->reaper);
     }
+    tally_free(server->tally);
+    tls_identity_free(server->options.tls);
     loop_timer_free(server->deadlines);
     loop_timer_free(server->pause);
     loop_timer_free(server->ebb);

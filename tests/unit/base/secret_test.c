@@ -137,6 +137,33 @@ static void test_no_file(void **state)
     is_refused("not a regular file");
 }
 
+/* A whole file, as it is: what TLS needs. Only of a private one do others have no business. */
+static void test_whole_files(void **state)
+{
+    (void)state;
+    static const char text[] = " line\n\n line \r\n";
+    struct secret secret = {0};
+    struct buf error = {0};
+    write_secret(text, sizeof(text) - 1, 0600);
+    assert_int_equal(secret_load(path, true, &secret, &error), 0);
+    assert_int_equal(secret.len, sizeof(text) - 1);
+    assert_string_equal((const char *)secret.bytes, text);
+    secret_free(&secret);
+    write_secret(text, sizeof(text) - 1, 0604);
+    assert_int_equal(secret_load(path, false, &secret, &error), 0);
+    secret_free(&secret);
+    assert_int_equal(secret_load(path, true, &secret, &error), -1);
+    assert_non_null(strstr(error.data, "can be used by others"));
+    write_secret("a\0b", 3, 0600);
+    assert_int_equal(secret_load(path, true, &secret, &error), -1);
+    assert_non_null(strstr(error.data, "holds a NUL byte"));
+    write_secret("", 0, 0600);
+    assert_int_equal(secret_load(path, false, &secret, &error), -1);
+    assert_non_null(strstr(error.data, "is empty"));
+    assert_null(secret.bytes);
+    buf_free(&error);
+}
+
 static void test_paths(void **state)
 {
     (void)state;
@@ -171,6 +198,7 @@ int main(void)
         cmocka_unit_test(test_files_that_others_can_use),
         cmocka_unit_test(test_contents),
         cmocka_unit_test(test_no_file),
+        cmocka_unit_test(test_whole_files),
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_byte_order_mark_is_no_part_of_a_secret),
     };

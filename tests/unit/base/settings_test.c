@@ -37,6 +37,9 @@ static void test_defaults(void **state)
     assert_int_equal(settings->server.max_body, 2 << 20);
     assert_true(settings->server.answer_cache);
     assert_int_equal(settings->server.stale_answers, 3600);
+    assert_int_equal(settings->server.trusted_proxies.count, 0);
+    assert_int_equal(settings->server.unlimited_addresses.count, 2);
+    assert_int_equal(settings->server.requests_per_user, 20);
     assert_string_equal(settings->database.socket, "/run/db.sock");
     assert_null(settings->database.hosts);
     assert_int_equal(settings->database.port, 3306);
@@ -70,6 +73,8 @@ static void test_values(void **state)
         parse("[server]\nlisten = [::1]:0\npublic_url = https://Sync.example.com:443/\n"
               "allowed_origins = https://a.example  http://b.example:8080/ ; two\n"
               "max_body = 512 KiB\nanswer_cache = false\nstale_answers = 0\n"
+              "trusted_proxies = 10.0.0.0/8  2001:db8::1\nunlimited_addresses =\n"
+              "requests_per_address = 0\n"
               "[database]\nhost = db1 fd00::2\nport = 3307\ntls_ca = ca.pem\nconnections = 8\n"
               "[keys]\nkeyring_file = /run/keyring\n"
               "[miro]\nclient_id = 1\nclient_secret_file = m\nid_token_leeway = 0\n"
@@ -90,6 +95,10 @@ static void test_values(void **state)
     assert_int_equal(settings->server.max_body, 512 << 10);
     assert_false(settings->server.answer_cache);
     assert_int_equal(settings->server.stale_answers, 0);
+    assert_int_equal(settings->server.trusted_proxies.count, 2);
+    assert_int_equal(settings->server.trusted_proxies.items[0].bits, 96 + 8);
+    assert_int_equal(settings->server.unlimited_addresses.count, 0);
+    assert_int_equal(settings->server.requests_per_address, 0);
     assert_string_equal(settings->database.hosts[1], "fd00::2");
     assert_null(settings->database.hosts[2]);
     assert_string_equal(settings->database.tls_ca, "ca.pem");
@@ -165,6 +174,12 @@ static const struct {
     {"[server]\nmax_body = 17 MiB\n",
      "x.conf:9: [server] max_body: is too large; expected bytes, from 1024 to 16777216, or so many "
      "`KiB` or `MiB`\n"},
+    {"[server]\ntrusted_proxies = 10.0.0.1/8\n",
+     "x.conf:9: [server] trusted_proxies: one of its networks has bits set beyond its prefix; "
+     "expected addresses and networks (`192.0.2.1`, `10.0.0.0/8`) with blanks between them\n"},
+    {"[server]\nunlimited_addresses = proxy.example.com\n",
+     "x.conf:9: [server] unlimited_addresses: one of its addresses is not understood; expected "
+     "addresses and networks (`192.0.2.1`, `10.0.0.0/8`) with blanks between them\n"},
     {"[server]\nanswer_cache = yes\n",
      "x.conf:9: [server] answer_cache: is neither; expected `true` or `false`\n"},
     {"id_token_leeway = 181\n",

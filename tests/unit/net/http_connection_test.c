@@ -302,6 +302,51 @@ static void too_many_connections_are_told(void **state)
     serve_end(&served);
 }
 
+static size_t two_of_loopback(const struct address *peer, void *arg)
+{
+    char text[ADDRESS_TEXT];
+    (void)arg;
+    address_format(peer, text);
+    return strcmp(text, "127.0.0.1") == 0 ? 2 : 3;
+}
+
+/* One address has its share: a few more of it are told so, and those beyond are just closed. */
+static void too_many_of_an_address(void **state)
+{
+    (void)state;
+    enum { MOST = 2, MANY = MOST + LIMIT_HTTP_ADDRESS_OVERFLOW + 5 };
+    struct served served;
+    struct buf heard = {0};
+    int fds[MANY];
+    serve(&served, (struct http_server_options){.most_of = two_of_loopback});
+    for (int i = 0; i < MANY; i++) {
+        fds[i] = dial(&served);
+    }
+    turn_until(&served, served.refused == MANY - MOST);
+    assert_string_equal(served.refused_rule, "too-many-of-address");
+    assert_int_equal(http_server_connections(served.server), MOST);
+    hear(&served, fds[MOST], &heard, "HTTP/1.1 503 Service Unavailable\r\n");
+    buf_reset(&heard);
+    hear_out(&served, fds[MANY - 1], &heard);
+    assert_int_equal(heard.len, 0);
+    for (int i = 0; i < MOST; i++) {
+        buf_reset(&heard);
+        say(&served, fds[i], "GET /x HTTP/1.1\r\n" HOST "\r\n");
+        hear(&served, fds[i], &heard, "GET /x?");
+    }
+    for (int i = 0; i < MANY; i++) {
+        close(fds[i]);
+    }
+    turn_until(&served, http_server_connections(served.server) == 0);
+    buf_reset(&heard);
+    int again = dial(&served);
+    say(&served, again, "GET /x HTTP/1.1\r\n" HOST "\r\n");
+    hear(&served, again, &heard, "GET /x?");
+    buf_free(&heard);
+    close(again);
+    serve_end(&served);
+}
+
 /* Far beyond the limit clients wait in the backlog, and come in when others go. */
 static void far_too_many_connections_wait(void **state)
 {
@@ -621,6 +666,7 @@ int main(void)
         cmocka_unit_test(a_part_of_a_request_then_the_end_is_no_request),
         cmocka_unit_test(unread_input_is_bounded),
         cmocka_unit_test(too_many_connections_are_told),
+        cmocka_unit_test(too_many_of_an_address),
         cmocka_unit_test(far_too_many_connections_wait),
         cmocka_unit_test(without_descriptors_clients_wait),
         cmocka_unit_test(draining_finishes_what_is_under_way),

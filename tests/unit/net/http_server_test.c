@@ -370,6 +370,53 @@ static void only_its_own_names_reach_an_internal_listener(void **state)
     serve_end(&served);
 }
 
+static void only_its_own_pages_reach_an_internal_listener(void **state)
+{
+    (void)state;
+    struct served served;
+    serve(&served, (struct http_server_options){.check_host = true});
+    unsigned port = http_server_port(served.server);
+    static const struct {
+        const char *origin; /* with the port behind it if it ends in ':' */
+        bool ours;
+    } rows[] = {
+        {"http://127.0.0.1:", true},
+        {"http://localhost:", true},
+        {"http://127.0.0.1", false},
+        {"http://127.0.0.1:1", false},
+        {"https://127.0.0.1:", false},
+        {"http://evil.example:", false},
+        {"http://evil.example", false},
+        {"http://127.0.0.1.evil.example:", false},
+        {"http://127.0.0.1@evil.example:", false},
+        {"http://[::1]:", false},
+        {"http://[::", false},
+        {"http://", false},
+        {"http:///", false},
+        {"null", false},
+        {"", false},
+        {"file://", false},
+        {"http://127.0.0.1:1\r\nOrigin: http://127.0.0.1:", false},
+    };
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct buf text = {0};
+        const char *origin = rows[i].origin;
+        buf_printf(&text, "POST / HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nOrigin: %s", port, origin);
+        if (origin[0] != '\0' && origin[strlen(origin) - 1] == ':') {
+            buf_printf(&text, "%u", port);
+        }
+        buf_puts(&text, "\r\n" CLOSE "\r\n");
+        char *heard = exchange(&served, text.data, text.len);
+        if (strstr(heard, rows[i].ours ? "HTTP/1.1 200 " : "HTTP/1.1 403 ") != heard) {
+            fail_msg("%s got %s", text.data, heard);
+        }
+        assert_true(rows[i].ours || strstr(heard, "origin_elsewhere") != NULL);
+        free(heard);
+        buf_free(&text);
+    }
+    serve_end(&served);
+}
+
 static void header_text_is_single(void **state)
 {
     (void)state;
@@ -385,7 +432,9 @@ static void header_text_is_single(void **state)
     free(value);
     assert_null(http_header_text(served.waiting[0], "X-Twice"));
     assert_null(http_header_text(served.waiting[0], "X-None"));
-    assert_string_equal(http_peer(served.waiting[0]), "127.0.0.1");
+    char peer[ADDRESS_TEXT];
+    address_format(http_peer(served.waiting[0]), peer);
+    assert_string_equal(peer, "127.0.0.1");
     assert_int_equal(strlen(http_request_id(served.waiting[0])), 16);
     assert_true(clock_monotonic() - http_arrived(served.waiting[0]) < PATIENCE);
     assert_ptr_equal(http_state(served.waiting[0]), &served);
@@ -413,6 +462,7 @@ int main(void)
         cmocka_unit_test(listen_errors_say_what_to_do),
         cmocka_unit_test(instances_may_share_a_port),
         cmocka_unit_test(only_its_own_names_reach_an_internal_listener),
+        cmocka_unit_test(only_its_own_pages_reach_an_internal_listener),
         cmocka_unit_test(header_text_is_single),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -47,10 +47,12 @@ static inline void on_release(void *arg)
     served->released++;
 }
 
-static inline void on_refused(int status, const char *rule, const char *peer, void *arg)
+static inline void on_refused(int status, const char *rule, const struct address *peer, void *arg)
 {
     struct served *served = arg;
-    assert_string_equal(peer, "127.0.0.1");
+    char text[ADDRESS_TEXT];
+    address_format(peer, text);
+    assert_string_equal(text, "127.0.0.1");
     served->refused++;
     served->refused_status = status;
     served->refused_rule = rule;
