@@ -70,6 +70,13 @@ static const char *const feed_lost_names[] = {
     [FEED_LOST_GAPS] = "gaps",         [FEED_LOST_RELOADED] = "reloaded",
 };
 
+static const char *const spool_names[] = {
+    [SPOOL_EVENT_STORED] = "stored",   [SPOOL_EVENT_DUPLICATE] = "duplicate",
+    [SPOOL_EVENT_FULL] = "full",       [SPOOL_EVENT_FAILED] = "failed",
+    [SPOOL_EVENT_DRAINED] = "drained", [SPOOL_EVENT_SET_APART] = "set_apart",
+    [SPOOL_EVENT_ADOPTED] = "adopted",
+};
+
 static const char *const token_names[] = {
     [TOKEN_VERIFIED] = "verified",
     [TOKEN_REMEMBERED] = "remembered",
@@ -111,6 +118,7 @@ struct metrics {
     uint64_t dropped[DROPPED_REASONS];
     uint64_t feed_lost[FEED_LOST_REASONS];
     uint64_t tokens[TOKEN_CHECKS];
+    uint64_t spool[SPOOL_EVENTS];
     uint64_t refused[REFUSED_COUNT];
     struct histogram ingest, check;
 };
@@ -138,6 +146,8 @@ static const struct family {
      feed_lost_names, FEED_LOST_REASONS, offsetof(struct metrics, feed_lost)},
     {"purchase_id_tokens_total", "how", "Good idTokens: verified, or remembered as such.",
      token_names, TOKEN_CHECKS, offsetof(struct metrics, tokens)},
+    {"purchase_spool_total", "event", "Deliveries by what became of them in the spool.",
+     spool_names, SPOOL_EVENTS, offsetof(struct metrics, spool)},
 };
 
 static const struct gauge {
@@ -161,6 +171,15 @@ static const struct gauge {
      offsetof(struct metrics_gauges, answer_bytes)},
     {"purchase_feed_gaps", "", "Ranges of the change feed's ids that were not seen yet.",
      offsetof(struct metrics_gauges, feed_gaps)},
+    {"purchase_spool_pending", "", "Deliveries in this front's spool, on their way to the inbox.",
+     offsetof(struct metrics_gauges, spool_pending)},
+    {"purchase_spool_set_apart", "", "Deliveries in the spool that cannot go on by themselves.",
+     offsetof(struct metrics_gauges, spool_apart)},
+    {"purchase_spool_bytes", "", "Bytes of both.", offsetof(struct metrics_gauges, spool_bytes)},
+    {"purchase_spool_usable", "", "1 if the spool takes deliveries.",
+     offsetof(struct metrics_gauges, spool_usable)},
+    {"purchase_database_away", "", "1 while deliveries go to the spool.",
+     offsetof(struct metrics_gauges, database_away)},
 };
 
 const char *delivery_outcome_name(enum delivery_outcome outcome)
@@ -257,6 +276,11 @@ const char *feed_lost_name(enum feed_lost reason)
 void metrics_token(struct metrics *metrics, enum token_check how)
 {
     metrics->tokens[how]++;
+}
+
+void metrics_spool(struct metrics *metrics, enum spool_event event, size_t count)
+{
+    metrics->spool[event] += count;
 }
 
 void metrics_refused(struct metrics *metrics, int status)

@@ -37,7 +37,8 @@ struct settings_server {
     char *public_url;       /* origin, no trailing slash */
     char **allowed_origins; /* NULL-terminated */
     char *state_dir;
-    int64_t max_body; /* bytes of a delivery */
+    int64_t spool_max; /* bytes of deliveries that a front keeps there */
+    int64_t max_body;  /* bytes of a delivery */
     bool answer_cache;
     int64_t stale_answers; /* seconds for which a kept answer serves while the database is away */
 };

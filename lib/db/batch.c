@@ -48,6 +48,7 @@ struct executor {
     pthread_t thread;
     struct task *tasks; /* of the batch it runs; room for the largest kind */
     void **operations;  /* the same, as `run` wants them */
+    int64_t since;      /* monotonic: when it took them; TIME_NONE: it sleeps. Under the lock */
 };
 
 struct batch {
@@ -213,12 +214,14 @@ static void *executor_run(void *arg)
             continue;
         }
         size_t count = take_tasks(executor, queue);
+        executor->since = clock_monotonic();
         batch->running++;
         queue->running++;
         queue->began = clock_monotonic();
         pthread_mutex_unlock(&batch->lock);
         run_tasks(executor, queue->kind, count);
         pthread_mutex_lock(&batch->lock);
+        executor->since = TIME_NONE;
         batch->running--;
         queue->running--;
         finish_tasks(batch, executor->tasks, count);
@@ -240,6 +243,7 @@ static void start_executors(struct batch *batch, const struct db_target *target)
     for (size_t i = 0; i < batch->executor_count; i++) {
         struct executor *executor = &batch->executors[i];
         executor->batch = batch;
+        executor->since = TIME_NONE;
         executor->db = db_new(target);
         executor->tasks = xcalloc(batch->most, sizeof(*executor->tasks));
         executor->operations = xcalloc(batch->most, sizeof(*executor->operations));
@@ -329,6 +333,20 @@ bool batch_submit(struct batch *batch, const struct batch_kind *kind, void *oper
         batch->pending++;
     }
     return room;
+}
+
+void batch_hurry(struct batch *batch, int64_t longer_than_us)
+{
+    int64_t now = clock_monotonic();
+    pthread_mutex_lock(&batch->lock);
+    for (size_t i = 0; i < batch->executor_count; i++) {
+        struct executor *executor = &batch->executors[i];
+        if (executor->since != TIME_NONE && now - executor->since > longer_than_us) {
+            db_interrupt(executor->db);
+            executor->since = now; /* another connection may be as long */
+        }
+    }
+    pthread_mutex_unlock(&batch->lock);
 }
 
 int batch_fd(const struct batch *batch)

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "spool/spool_count.h"
 #include "spool/spool_folder.h"
 
 #define REOPEN_US TIME_SECOND /* between two tries to open a file */
@@ -66,14 +67,20 @@ static void tasks_add(struct tasks *tasks, const struct task *task)
 /* What the loop may know. Says once, and not at every try, that the spool cannot be used. */
 static void spool_publish(struct spool *spool, bool usable, const char *why)
 {
-    bool was;
+    struct spool_totals totals = spool->totals; /* which only this thread writes */
+    bool was, counted = false;
 
+    if (spool->slot.file) {
+        totals = *spool_file_totals(spool->slot.file);
+        counted = totals.pending != spool->totals.pending || totals.apart != spool->totals.apart;
+    }
     pthread_mutex_lock(&spool->lock);
     was = spool->usable;
     spool->usable = usable;
-    if (spool->slot.file)
-        spool->totals = *spool_file_totals(spool->slot.file);
+    spool->totals = totals;
     pthread_mutex_unlock(&spool->lock);
+    if (counted)
+        spool_count_write(spool->folder, spool->slot.number, totals.pending, totals.apart);
     if (was && !usable)
         log_error("spool", "unusable", LOG_S("why", why));
     else if (!was && usable)
@@ -91,6 +98,8 @@ static void spool_open(struct spool *spool)
     spool->tried_at = now;
     if (spool_folder_open(spool->folder, &spool->slot, &why) == 0) {
         spool_publish(spool, true, NULL);
+        spool_count_write(spool->folder, spool->slot.number, spool->totals.pending,
+                          spool->totals.apart);
         log_info("spool", "opened", LOG_I("file", spool->slot.number),
                  LOG_I("pending", spool->totals.pending), LOG_I("apart", spool->totals.apart));
     } else {
@@ -255,6 +264,8 @@ static enum spool_result adopt_run(struct spool *spool, struct spool_adopt *adop
             adopt->moved = take.count;
             spool_publish(spool, true, NULL);
             spool_file_shrink(orphan.file);
+            spool_count_write(spool->folder, orphan.number, spool_file_totals(orphan.file)->pending,
+                              spool_file_totals(orphan.file)->apart);
             log_info("spool", "adopted", LOG_I("file", orphan.number), LOG_I("rows", take.count));
         } else {
             result = spool_failed(spool);

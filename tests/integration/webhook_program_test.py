@@ -184,14 +184,16 @@ class Start(unittest.TestCase):
             self.assertIn("database cannot be reached", json.loads(why)["detail"])
             body = b'{"id":1}'
             signed = sign_woocommerce(body, shop.secret(SOURCE))
-            self.assertEqual(shop.deliver(SOURCE, body, signed)[0], 503)
+            self.assertIn("deliveries are spooled", json.loads(why)["detail"])
+            self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "stored"}))
             self.assertEqual(shop.request("GET", "/oauth/start")[0], 503)
             self.assertEqual(shop.request("GET", "/v1/entitlements",
                                           headers=shop.bearer(USER, TEAM))[0], 503)
             own.start()
             wait_for(lambda: shop.internal("/readyz")[0] == 200, 30, "readiness")
             webhook.must_live()
-            self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "stored"}))
+            wait_for(lambda: shop.metric("purchase_spool_pending") == 0, 30, "the spool to be empty")
+            self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "duplicate"}))
 
 
 class Reload(unittest.TestCase):

@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "spool/spool.h"
+#include "spool/spool_count.h"
 
 #define ROOMY (INT64_C(64) << 20)
 #define PATIENCE_MS 30000
@@ -127,6 +128,7 @@ static void test_what_goes_in_comes_out_in_order(void **state)
 {
     const struct place *place = *state;
     struct spool *spool = spool_new(place->folder, ROOMY);
+    struct spool_count count;
     struct spool_take take;
 
     for (int i = 0; i < 5; i++)
@@ -147,6 +149,11 @@ static void test_what_goes_in_comes_out_in_order(void **state)
     spool_take_free(&take);
     assert_int_equal(spool_state(spool).pending, 3);
     assert_int_equal(spool_state(spool).apart, 1);
+    assert_int_equal(spool_count_read(place->folder, &count), 0);
+    assert_int_equal(count.files, 1);
+    assert_int_equal(count.pending, 3);
+    assert_int_equal(count.apart, 1);
+    assert_int_equal(count.damaged, 0);
     take_all(spool, 0, 100, &take);
     assert_int_equal(take.count, 3);
     assert_int_equal(take.rows[0].received_at, 1002);
@@ -332,6 +339,7 @@ static void test_a_damaged_file_is_kept_and_stops_nobody(void **state)
     char path[128], noise[8192];
     struct spool *spool;
     struct dirent *entry;
+    struct spool_count count;
     size_t damaged = 0;
     DIR *dir;
 
@@ -348,6 +356,9 @@ static void test_a_damaged_file_is_kept_and_stops_nobody(void **state)
         damaged += strncmp(entry->d_name, "spool-00.db.damaged-", 20) == 0;
     closedir(dir);
     assert_int_equal(damaged, 1);
+    assert_int_equal(spool_count_read(place->folder, &count), 0);
+    assert_int_equal(count.damaged, 1);
+    assert_int_equal(count.pending, 1);
 }
 
 /* A process of its own, for its locks, that puts rows and writes the number of each that was told
