@@ -43,6 +43,7 @@ struct spool {
     /* The spool's thread only. */
     struct spool_slot slot;
     int64_t tried_at; /* monotonic: to open */
+    unsigned opened;  /* files, so far */
     struct tasks running;
 
     pthread_mutex_t lock; /* guards all below; never held while the disk is touched */
@@ -97,6 +98,7 @@ static void spool_open(struct spool *spool)
         return;
     spool->tried_at = now;
     if (spool_folder_open(spool->folder, &spool->slot, &why) == 0) {
+        spool->opened++;
         spool_publish(spool, true, NULL);
         spool_count_write(spool->folder, spool->slot.number, spool->totals.pending,
                           spool->totals.apart);
@@ -209,9 +211,9 @@ static int tasks_commit(struct spool *spool, struct task *tasks, size_t count)
  * others fit, or another file may be open now. */
 static void tasks_run(struct spool *spool, struct task *tasks, size_t count)
 {
-    const struct spool_file *file = spool->slot.file;
+    unsigned opened = spool->opened;
 
-    if (tasks_commit(spool, tasks, count) == 0 || (count == 1 && spool->slot.file == file))
+    if (tasks_commit(spool, tasks, count) == 0 || (count == 1 && spool->opened == opened))
         return;
     for (size_t i = 0; i < count && spool->slot.file; i++) {
         if (tasks_commit(spool, &tasks[i], 1) != 0)

@@ -361,24 +361,33 @@ static void test_a_damaged_file_is_kept_and_stops_nobody(void **state)
     assert_int_equal(count.pending, 1);
 }
 
-/* A process of its own, for its locks, that puts rows and writes the number of each that was told
- * stored to the pipe, until it is killed. */
+/* What a process of its own does, for its locks: puts rows, and writes the number of each that was
+ * told stored to the pipe, until it is killed. */
+static int writer_run(const char *folder, int first, int out)
+{
+    struct spool *spool = spool_new(folder, ROOMY);
+
+    for (int number = first;; number++) {
+        if (put_one(spool, number, 3000) != SPOOL_OK ||
+            write(out, &number, sizeof(number)) != (ssize_t)sizeof(number))
+            return 1;
+    }
+}
+
 static pid_t writer_start(const char *folder, int first, int *told)
 {
     int ends[2];
+    char number[16], out[16];
     pid_t pid;
 
     assert_int_equal(pipe(ends), 0);
+    snprintf(number, sizeof(number), "%d", first);
+    snprintf(out, sizeof(out), "%d", ends[1]);
     pid = fork();
     assert_true(pid >= 0);
     if (pid == 0) {
-        struct spool *spool = spool_new(folder, ROOMY);
-        close(ends[0]);
-        for (int number = first;; number++) {
-            if (put_one(spool, number, 3000) != SPOOL_OK ||
-                write(ends[1], &number, sizeof(number)) != (ssize_t)sizeof(number))
-                _exit(1);
-        }
+        execl("/proc/self/exe", "writer", folder, number, out, (char *)NULL);
+        _exit(1);
     }
     close(ends[1]);
     *told = ends[0];
@@ -463,7 +472,7 @@ static void test_an_orphan_is_adopted_and_a_held_file_is_not(void **state)
     spool_free(spool);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_what_goes_in_comes_out_in_order, setup, teardown),
@@ -483,5 +492,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_an_orphan_is_adopted_and_a_held_file_is_not, setup,
                                         teardown),
     };
+    if (argc == 4)
+        return writer_run(argv[1], atoi(argv[2]), atoi(argv[3]));
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
