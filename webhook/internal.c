@@ -110,6 +110,8 @@ void internal_metrics(struct front *front, struct http_request *request,
     scrape->health.with_metrics = true;
     scrape->patience = loop_timer_new(front->loop, scrape_impatient, scrape);
     loop_timer_set(scrape->patience, SCRAPE_US, true);
-    if (!front_submit(front, &health_batch, &scrape->health, scrape_read))
+    /* One that is known to be away is not waited for. */
+    if (outage_on(front->outage) ||
+        !front_submit(front, &health_batch, &scrape->health, scrape_read))
         scrape_read(&scrape->health, DB_GONE);
 }

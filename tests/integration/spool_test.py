@@ -27,15 +27,17 @@ def body_of(number, size=0):
     return json.dumps({"id": number, "billing": {"email": MARK}, "note": "x" * size}).encode()
 
 
+def setUpModule():
+    global server
+    server = MariaDB()
+    unittest.addModuleCleanup(server.close)
+
+
 class Case(unittest.TestCase):
     overrides = {}
 
-    @classmethod
-    def setUpClass(cls):
-        cls.server = MariaDB()
-        cls.addClassCleanup(cls.server.close)
-
     def setUp(self):
+        self.server = server
         self.sent = {}  # number: (before, after), of those that were acknowledged
         self.keys = {}  # a delivery's key: its number
         if not self.server.running():
