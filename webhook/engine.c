@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/migrate.h"
+#include "keyring_proof.h"
 #include "known_keys.h"
 #include "shops/shop.h"
 #include "store/feed.h"
@@ -158,6 +159,7 @@ enum engine_fit engine_open(struct settings *settings, struct engine **out, stru
     fit = engine_check_database(engine, db, why);
     if (fit != ENGINE_OPEN)
         goto out;
+    keyring_proof_write(settings, engine->vault);
     engine->context = (struct store_context){engine->vault, engine->sources};
     *out = engine;
     engine = NULL;

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/options.h"
 #include "front.h"
+#include "keyring_proof.h"
 
 #define BEGIN_LOOK_MS 50
 #define DRAIN_LOOK_US (TIME_SECOND / 50)
@@ -220,8 +221,9 @@ static void program_wait_for_database(struct program *program)
 static void program_serve(struct program *program, struct settings *settings)
 {
     struct buf error = {0};
-    if (front_start(&program->front, program->loop, settings, program->internal_listen, &error) !=
-        0) {
+    if ((!program->engine && keyring_proof_check(settings, &error) != 0) ||
+        front_start(&program->front, program->loop, settings, program->internal_listen, &error) !=
+            0) {
         fprintf(stderr, "purchase-webhook: %s\n", error.data);
         program->code = EXIT_FAILED;
         engine_free(program->engine);
