@@ -196,6 +196,13 @@ void engine_hurry(struct engine *engine)
     batch_hurry(engine->feed, LIMIT_DELIVERY_INBOX_MS * INT64_C(1000));
 }
 
+void engine_abandon(struct engine *engine)
+{
+    batch_abandon(engine->batch);
+    batch_abandon(engine->feed);
+    batch_abandon(engine->drain);
+}
+
 /* Frees a retired engine at the first look that finds it without work. */
 static void engine_look_at_end(void *arg)
 {

@@ -47,6 +47,8 @@ void engine_run(struct engine *engine, struct loop *loop);
 void engine_retire(struct engine *engine, struct loop *loop);
 /* Cuts off what has hung in the database for as long as an outage takes to be one. */
 void engine_hurry(struct engine *engine);
+/* Waits for nothing that hangs, when it is freed. */
+void engine_abandon(struct engine *engine);
 void engine_free(struct engine *engine); /* completes what is left with DB_GONE */
 
 /* Reads a configuration and opens it on a thread of its own, so that a database that is away does

@@ -152,12 +152,14 @@ void front_drain(struct front *front)
     waits_close(front->waits);
 }
 
+/* Of a database that is away nobody waits for an answer: what it had in hand is in the spool. */
 bool front_idle(const struct front *front)
 {
+    const struct engine *engine = front->engine;
     return http_server_connections(front->public_server) == 0 && front->install_count == 0 &&
-           (!front->engine ||
-            (batch_pending(front->engine->batch) == 0 && batch_pending(front->engine->feed) == 0 &&
-             batch_pending(front->engine->drain) == 0));
+           (outage_on(front->outage) ||
+            (batch_pending(engine->batch) == 0 && batch_pending(engine->feed) == 0 &&
+             batch_pending(engine->drain) == 0));
 }
 
 /* The callbacks of the database, the spool and Miro still answer requests, so the servers go last;
@@ -165,6 +167,8 @@ bool front_idle(const struct front *front)
 void front_stop(struct front *front)
 {
     struct engine *engine = front->engine;
+    if (engine && outage_on(front->outage))
+        engine_abandon(engine);
     front->engine = NULL;
     engine_free(engine);
     spool_free(front->spool);

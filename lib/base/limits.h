@@ -145,6 +145,7 @@
 #define LIMIT_SPOOL_TRY 16     /* of one that tries whether the database is back */
 #define LIMIT_SPOOL_TAKE_BYTES (8 << 20)
 #define LIMIT_SPOOL_PAUSE_MS 1000    /* between two tries */
+#define LIMIT_SPOOL_END_S 10         /* what is queued at the end may take */
 #define LIMIT_SPOOL_ORPHANS_MS 10000 /* between two looks for files that nobody holds */
 #define LIMIT_DELIVERY_INBOX_MS 2000 /* a database that takes longer is away */
 #define LIMIT_DELIVERY_SPOOL_MS 2000 /* a disk that takes longer is answered 503: in all 4 s */

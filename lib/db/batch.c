@@ -59,7 +59,7 @@ struct batch {
     struct executor *executors;
     size_t pending;           /* the loop's thread only */
     struct results completed; /* the loop's thread only: being called back */
-    atomic_bool abandoned;    /* the deadline of batch_free() passed: repeat nothing */
+    atomic_bool abandoned;    /* batch_abandon(), or its deadline passed: repeat nothing */
 
     pthread_mutex_t lock; /* guards all below; never held while an operation runs or is called */
     pthread_cond_t work;  /* something is queued, or stopping */
@@ -349,6 +349,11 @@ void batch_hurry(struct batch *batch, int64_t longer_than_us)
     pthread_mutex_unlock(&batch->lock);
 }
 
+void batch_abandon(struct batch *batch)
+{
+    atomic_store(&batch->abandoned, true);
+}
+
 int batch_fd(const struct batch *batch)
 {
     return batch->event;
@@ -401,7 +406,7 @@ static void drain(struct batch *batch)
     pthread_mutex_lock(&batch->lock);
     batch->stopping = true;
     pthread_cond_broadcast(&batch->work);
-    while (oldest_queue(batch, false) || batch->running > 0) {
+    while (!atomic_load(&batch->abandoned) && (oldest_queue(batch, false) || batch->running > 0)) {
         if (pthread_cond_timedwait(&batch->quiet, &batch->lock, &deadline) != 0) {
             atomic_store(&batch->abandoned, true);
             break;

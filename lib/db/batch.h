@@ -62,6 +62,8 @@ void batch_complete(struct batch *batch);
  * went without a word: it gives DB_GONE, and a repeatable kind is run again on a fresh connection.
  */
 void batch_hurry(struct batch *batch, int64_t longer_than_us);
+/* The database is away, and nobody waits for it any more: batch_free() will not. */
+void batch_abandon(struct batch *batch);
 /* Operations submitted and not yet completed. */
 size_t batch_pending(const struct batch *batch);
 

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -367,6 +368,18 @@ struct spool *spool_new(const char *folder, int64_t most)
     return spool;
 }
 
+/* A disk that hangs must not keep the program from ending: what it did not store was told nobody.
+ */
+static void spool_join(struct spool *spool)
+{
+    struct timespec until;
+
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += LIMIT_SPOOL_END_S;
+    if (pthread_timedjoin_np(spool->thread, NULL, &until) != 0)
+        die("spool: the disk has not answered for %d seconds", LIMIT_SPOOL_END_S);
+}
+
 void spool_free(struct spool *spool)
 {
     if (!spool)
@@ -375,7 +388,7 @@ void spool_free(struct spool *spool)
     spool->stopping = true;
     pthread_cond_signal(&spool->work);
     pthread_mutex_unlock(&spool->lock);
-    pthread_join(spool->thread, NULL);
+    spool_join(spool);
     spool_complete(spool);
     pthread_cond_destroy(&spool->work);
     pthread_mutex_destroy(&spool->lock);

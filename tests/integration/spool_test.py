@@ -174,8 +174,8 @@ class Killed(Case):
 
 
 class Hung(Case):
-    def test_what_was_in_flight_and_what_comes_then(self):
-        self.shop.start_webhook()
+    def test_what_was_in_flight_and_what_comes_then_survive_a_stop(self):
+        webhook = self.shop.start_webhook()
         self.assertEqual(self.send(1), STORED)
         self.freeze()
         threads = [threading.Thread(target=self.send, args=(number,)) for number in range(2, 10)]
@@ -190,6 +190,8 @@ class Hung(Case):
             self.assertEqual(self.send(number), STORED)
         self.assertLess(time.monotonic() - begun, 10 * 2)
         self.assertIn("deliveries are spooled", wait_for(self.not_ready, 20, "readyz 503"))
+        self.shop.stop_program(webhook)
+        self.shop.start_webhook(ready=False)
         self.server.thaw()
         self.drained()
         self.check_inbox()
