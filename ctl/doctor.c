@@ -17,6 +17,7 @@
 
 #include "base/limits.h"
 #include "base/mem.h"
+#include "spool/spool_count.h"
 #include "verbs.h"
 
 #define DISK_LEAST (INT64_C(256) << 20) /* bytes that the spool should find free */
@@ -135,6 +136,34 @@ static void state_dir_note(struct doctor *doctor)
                     (long long)(free_bytes >> 20));
 }
 
+/* What lies in the spool, of all fronts of this host. */
+static void spool_note(struct doctor *doctor)
+{
+    const char *folder = doctor->ctl->settings->server.state_dir;
+    struct spool_count count;
+
+    if (spool_count_read(folder, &count) != 0)
+        return; /* state_dir has its own finding */
+    if (count.damaged > 0)
+        doctor_note(doctor, FINDING_ERROR, "spool",
+                    "`sqlite3 FILE .recover` shows what can be read: see docs/operations.md",
+                    "%zu damaged file%s in %s", count.damaged, count.damaged == 1 ? "" : "s",
+                    folder);
+    if (count.apart > 0)
+        doctor_note(doctor, FINDING_WARN, "spool",
+                    "the fronts' logs say why; they are tried again at a reload or a start",
+                    "%zu deliver%s set apart", count.apart,
+                    count.apart == 1 ? "y was" : "ies were");
+    if (count.pending > 0)
+        doctor_note(doctor, FINDING_WARN, "spool",
+                    doctor->connected ? "a running front drains it: is one running?"
+                                      : "it is drained when the database is back",
+                    "%zu deliver%s for the database", count.pending,
+                    count.pending == 1 ? "y waits" : "ies wait");
+    if (count.damaged + count.apart + count.pending == 0)
+        doctor_note(doctor, FINDING_OK, "spool", NULL, "empty");
+}
+
 /* The limit of this very shell: a service manager sets its own. */
 static void descriptors_note(struct doctor *doctor)
 {
@@ -157,6 +186,7 @@ static void descriptors_note(struct doctor *doctor)
 void doctor_host(struct doctor *doctor)
 {
     state_dir_note(doctor);
+    spool_note(doctor);
     descriptors_note(doctor);
 }
 

@@ -458,12 +458,19 @@ static void check_look(struct check *check)
 
 /* --- those that wait for the database -------------------------------------------------------- */
 
-/* Begins a check's first read. */
+/* Begins a check's first read; where neither deliveries nor the feed get an answer, none is waited
+ * for. */
 static void check_begin(struct check *check)
 {
-    if (cache_is_on(check->asking.front))
-        metrics_cache(check->asking.front->metrics, CACHE_MISS);
-    readings_enter(check, &check->asking.front->readings->read, PATIENCE_US);
+    struct front *front = check->asking.front;
+
+    if (cache_is_on(front))
+        metrics_cache(front->metrics, CACHE_MISS);
+    if (outage_on(front->outage) && follower_silent(front->follower, clock_monotonic())) {
+        check_failed(check);
+        return;
+    }
+    readings_enter(check, &front->readings->read, PATIENCE_US);
     check_read(check);
 }
 
@@ -510,22 +517,33 @@ static void readings_arm(struct readings *readings)
     readings->armed = true;
 }
 
-/* Those for whom the feed takes too long read; those whose read takes too long are told what is
- * kept, or wait on. */
+/* A read takes too long. It alone may be slow: what is kept helps at once, but nobody is refused
+ * before something else says that the database is away. */
+static void check_late(struct check *check, int64_t now)
+{
+    struct front *front = check->asking.front;
+    int64_t age;
+
+    readings_leave(check);
+    if (cache_stale(&check->asking, &age) || outage_on(front->outage) ||
+        follower_silent(front->follower, now))
+        check_failed(check);
+    else
+        readings_enter(check, &front->readings->read, PATIENCE_US);
+}
+
+/* Those for whom the feed takes too long read; those whose read takes too long are told so. */
 static void readings_tick(void *arg)
 {
     struct readings *readings = arg;
-    int64_t now = clock_monotonic(), age;
+    int64_t now = clock_monotonic();
     struct check *check;
 
     readings->armed = false;
     while ((check = TAILQ_FIRST(&readings->fed)) && check->patient_until <= now)
         check_fed(check);
-    while ((check = TAILQ_FIRST(&readings->read)) && check->patient_until <= now) {
-        readings_leave(check);
-        if (cache_stale(&check->asking, &age))
-            check_failed(check);
-    }
+    while ((check = TAILQ_FIRST(&readings->read)) && check->patient_until <= now)
+        check_late(check, now);
     readings_arm(readings);
 }
 

@@ -6,10 +6,12 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include "base/limits.h"
 #include "base/log.h"
 #include "base/mem.h"
 #include "db/migrate.h"
 #include "front.h"
+#include "keyring_proof.h"
 #include "known_keys.h"
 #include "shops/shop.h"
 #include "store/feed.h"
@@ -28,6 +30,7 @@ static const struct batch_kind *const kinds[] = {
 };
 
 static const struct batch_kind *const feed_kinds[] = {&feed_batch};
+static const struct batch_kind *const drain_kinds[] = {&inbox_put_batch, &health_batch};
 
 /* Where the configuration says that the database is; the strings stay the settings'. */
 static struct db_target engine_target(const struct settings *settings)
@@ -159,6 +162,7 @@ enum engine_fit engine_open(struct settings *settings, struct engine **out, stru
     fit = engine_check_database(engine, db, why);
     if (fit != ENGINE_OPEN)
         goto out;
+    keyring_proof_write(settings, engine->vault);
     engine->context = (struct store_context){engine->vault, engine->sources};
     *out = engine;
     engine = NULL;
@@ -184,13 +188,30 @@ void engine_run(struct engine *engine, struct loop *loop)
     engine->feed = batch_new(&target, 1, feed_kinds, 1, &engine->context);
     engine->feed_watch =
         loop_watch_new(loop, batch_fd(engine->feed), engine_completed, engine->feed);
+    engine->drain = batch_new(&target, 1, drain_kinds, 2, &engine->context);
+    engine->drain_watch =
+        loop_watch_new(loop, batch_fd(engine->drain), engine_completed, engine->drain);
+}
+
+void engine_hurry(struct engine *engine)
+{
+    batch_hurry(engine->batch, LIMIT_DELIVERY_INBOX_MS * INT64_C(1000));
+    batch_hurry(engine->feed, LIMIT_DELIVERY_INBOX_MS * INT64_C(1000));
+}
+
+void engine_abandon(struct engine *engine)
+{
+    batch_abandon(engine->batch);
+    batch_abandon(engine->feed);
+    batch_abandon(engine->drain);
 }
 
 /* Frees a retired engine at the first look that finds it without work. */
 static void engine_look_at_end(void *arg)
 {
     struct engine *engine = arg;
-    if (batch_pending(engine->batch) == 0 && batch_pending(engine->feed) == 0)
+    if (batch_pending(engine->batch) == 0 && batch_pending(engine->feed) == 0 &&
+        batch_pending(engine->drain) == 0)
         engine_free(engine);
     else
         loop_timer_set(engine->end, RETIRE_LOOK_US, true);
@@ -216,6 +237,10 @@ void engine_free(struct engine *engine)
         batch_free(engine->feed);
     if (engine->feed_watch)
         loop_watch_free(engine->feed_watch);
+    if (engine->drain)
+        batch_free(engine->drain);
+    if (engine->drain_watch)
+        loop_watch_free(engine->drain_watch);
     source_map_free(engine->sources);
     vault_free(engine->vault);
     settings_unref(engine->settings);

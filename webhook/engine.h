@@ -26,6 +26,10 @@ struct engine {
      * reads the same server. */
     struct batch *feed;
     struct loop_watch *feed_watch;
+    /* And one that drains the spool: it finds out whether the database is back while all others may
+     * hang. It is not opened before there is something to drain. */
+    struct batch *drain;
+    struct loop_watch *drain_watch;
     struct loop_timer *end; /* once it is retired */
 };
 
@@ -43,6 +47,10 @@ enum engine_fit engine_open(struct settings *settings, struct engine **out, stru
 void engine_run(struct engine *engine, struct loop *loop);
 /* Ends the engine, now if nothing is under way in it, else when that has ended. */
 void engine_retire(struct engine *engine, struct loop *loop);
+/* Cuts off what has hung in the database for as long as an outage takes to be one. */
+void engine_hurry(struct engine *engine);
+/* Waits for nothing that hangs, when it is freed. */
+void engine_abandon(struct engine *engine);
 void engine_free(struct engine *engine); /* completes what is left with DB_GONE */
 
 /* Reads a configuration and opens it on a thread of its own, so that a database that is away does

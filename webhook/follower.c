@@ -28,6 +28,7 @@ struct follower {
     int64_t came_at;  /* the last one that moved the tail came back */
     int64_t true_at;  /* it began; TIME_NONE: none did yet */
     int64_t needed_until;
+    bool failed; /* the last one did */
     bool asleep; /* the next reading is far off, or there is none */
 };
 
@@ -118,6 +119,7 @@ static void follower_done(void *operation, enum db_result result)
     struct follower *follower = OWNER_OF(operation, struct follower, read);
 
     follower->reading = false;
+    follower->failed = result != DB_OK;
     if (follower->adopted || result != DB_OK) {
         follower->tail.following = false;
         follower_lose(follower, follower->adopted ? FEED_LOST_RELOADED : FEED_LOST_DATABASE);
@@ -209,6 +211,12 @@ bool follower_follows(const struct follower *follower, const char *place)
 bool follower_following(const struct follower *follower)
 {
     return follower->following;
+}
+
+bool follower_silent(const struct follower *follower, int64_t monotonic)
+{
+    return follower->reading && (follower->failed || monotonic - follower->began_at >
+                                                         LIMIT_CHECK_PATIENCE_MS * MILLISECOND);
 }
 
 int64_t follower_true_at(const struct follower *follower)

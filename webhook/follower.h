@@ -25,6 +25,9 @@ bool follower_fresh(const struct follower *follower, int64_t monotonic);
 /* Whether it follows, on the server of this name: what was read there can be kept. */
 bool follower_follows(const struct follower *follower, const char *place);
 bool follower_following(const struct follower *follower);
+/* Whether the reading under way takes as long as makes a database one that is away, or follows one
+ * that failed. */
+bool follower_silent(const struct follower *follower, int64_t monotonic);
 /* The time (monotonic) of which it knows everything; TIME_NONE if it never followed. */
 int64_t follower_true_at(const struct follower *follower);
 size_t follower_gaps(const struct follower *follower);

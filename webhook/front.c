@@ -7,8 +7,11 @@
 #include "base/digest.h"
 #include "base/limits.h"
 #include "base/log.h"
+#include "base/mem.h"
 #include "checks.h"
 #include "cors.h"
+#include "deliveries.h"
+#include "drain.h"
 #include "install.h"
 #include "net/handed.h"
 #include "routes.h"
@@ -97,6 +100,20 @@ static int front_listen(struct front *front, struct buf *error)
     return front->public_server ? 0 : -1;
 }
 
+static void front_spooled(void *arg)
+{
+    spool_complete(arg);
+}
+
+/* Opens the spool, on its own thread: one that cannot be used stops nobody from starting. */
+static void front_spool(struct front *front)
+{
+    const struct settings_server *server = &front->settings->server;
+    front->spool = spool_new(server->state_dir, server->spool_max);
+    front->spool_watch =
+        loop_watch_new(front->loop, spool_fd(front->spool), front_spooled, front->spool);
+}
+
 int front_start(struct front *front, struct loop *loop, struct settings *settings,
                 const char *internal_listen, struct buf *error)
 {
@@ -118,7 +135,12 @@ int front_start(struct front *front, struct loop *loop, struct settings *setting
     front->waits = waits_new(loop, front->subjects);
     front->readings = readings_new(loop);
     LIST_INIT(&front->installs);
-    return front_listen(front, error);
+    front->deliveries = deliveries_new(loop);
+    front->outage = outage_new(front);
+    front->drain = drain_new(front);
+    front_spool(front);
+    front->sealer = vault_new(&settings->keyring_lines, error);
+    return front->sealer ? front_listen(front, error) : -1;
 }
 
 /* What only a new start can change: said, because it would be missed otherwise. */
@@ -129,6 +151,9 @@ static void front_note_fixed(const struct settings *before, const struct setting
         strcmp(old->internal_listen, now->internal_listen) != 0)
         log_warn("webhook", "restart_needed", LOG_S("key", "listen, internal_listen"),
                  LOG_S("why", "the listening addresses change at the next start only"));
+    if (strcmp(old->state_dir, now->state_dir) != 0)
+        log_warn("webhook", "restart_needed", LOG_S("key", "state_dir"),
+                 LOG_S("why", "the spool moves at the next start only"));
     if (old->max_body != now->max_body || old->max_connections != now->max_connections ||
         old->request_timeout != now->request_timeout || old->idle_timeout != now->idle_timeout)
         log_warn("webhook", "restart_needed",
@@ -176,6 +201,18 @@ static bool front_trusts_less(const struct settings *before, const struct settin
     return false;
 }
 
+/* Seals what is spooled from now on with the keyring in force; what it opens now is tried again. */
+static void front_adopt_keyring(struct front *front)
+{
+    struct buf error = {0};
+    struct vault *sealer = vault_new(&front->settings->keyring_lines, &error);
+    if (!sealer)
+        die("front: the keyring of an engine that opened: %s", error.data);
+    vault_free(front->sealer);
+    front->sealer = sealer;
+    spool_retry_apart(front->spool);
+}
+
 void front_adopt(struct front *front, struct engine *engine)
 {
     struct engine *old = front->engine;
@@ -192,6 +229,9 @@ void front_adopt(struct front *front, struct engine *engine)
     settings_unref(front->settings);
     front->settings = settings_ref(engine->settings);
     metrics_sources(front->metrics, front->settings);
+    spool_limit(front->spool, front->settings->server.spool_max);
+    front_adopt_keyring(front);
+    drain_wake(front->drain);
     if (old)
         engine_retire(old, front->loop);
     known_keys_look(front->keys);
@@ -206,23 +246,36 @@ void front_drain(struct front *front)
     key_words_leave(front->key_words);
 }
 
+/* Of a database that is away nobody waits for an answer: what it had in hand is in the spool. */
 bool front_idle(const struct front *front)
 {
+    const struct engine *engine = front->engine;
     return http_server_connections(front->public_server) == 0 && front->install_count == 0 &&
-           (!front->engine ||
-            (batch_pending(front->engine->batch) == 0 && batch_pending(front->engine->feed) == 0));
+           (outage_on(front->outage) ||
+            (batch_pending(engine->batch) == 0 && batch_pending(engine->feed) == 0 &&
+             batch_pending(engine->drain) == 0));
 }
 
-/* The database's and Miro's callbacks still answer requests, so the servers go last. */
+/* The callbacks of the database, the spool and Miro still answer requests, so the servers go last;
+ * what the database did not store is spooled, so the spool goes after it. */
 void front_stop(struct front *front)
 {
     struct engine *engine = front->engine;
+    if (engine && outage_on(front->outage))
+        engine_abandon(engine);
     front->engine = NULL;
     engine_free(engine);
+    spool_free(front->spool);
+    if (front->spool_watch)
+        loop_watch_free(front->spool_watch);
     http_client_free(front->client);
     installs_stop(front);
     http_server_free(front->public_server);
     http_server_free(front->internal_server);
+    deliveries_free(front->deliveries);
+    drain_free(front->drain);
+    outage_free(front->outage);
+    vault_free(front->sealer);
     waits_free(front->waits);
     readings_free(front->readings);
     follower_free(front->follower);

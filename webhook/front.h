@@ -21,7 +21,9 @@
 #include "net/http_client.h"
 #include "net/http_server.h"
 #include "net/loop.h"
+#include "outage.h"
 #include "probe.h"
+#include "spool/spool.h"
 #include "subjects.h"
 #include "token_memory.h"
 #include "waits.h"
@@ -43,8 +45,14 @@ struct front {
     struct follower *follower;
     struct token_memory *tokens;
     struct waits *waits;
+    struct vault *sealer; /* of the keyring alone: seals what is spooled without a database */
+    struct spool *spool;
+    struct loop_watch *spool_watch;
+    struct outage *outage;
+    struct drain *drain;
+    struct deliveries *deliveries;
     struct readings *readings;     /* checks that read the database */
-    size_t ingest_bytes;           /* of deliveries that wait for the database */
+    size_t ingest_bytes;           /* of deliveries that are on their way */
     LIST_HEAD(, install) installs; /* between the callback and its end */
     size_t install_count;
     bool draining;

@@ -48,6 +48,7 @@ struct scrape {
 static void scrape_answer(struct front *front, struct http_request *request,
                           const struct buf *figures)
 {
+    struct spool_state spool = spool_state(front->spool);
     struct metrics_gauges gauges = {
         .public_connections = http_server_connections(front->public_server),
         .internal_connections = http_server_connections(front->internal_server),
@@ -57,6 +58,11 @@ static void scrape_answer(struct front *front, struct http_request *request,
         .queued = front->engine ? batch_pending(front->engine->batch) : 0,
         .answers = answer_cache_count(front->answers),
         .answer_bytes = answer_cache_bytes(front->answers),
+        .spool_pending = spool.pending,
+        .spool_apart = spool.apart,
+        .spool_bytes = (size_t)spool.bytes,
+        .spool_usable = spool.usable,
+        .database_away = outage_on(front->outage),
         .feed_gaps = follower_gaps(front->follower),
         .feed_lag_us = follower_following(front->follower)
                            ? clock_monotonic() - follower_true_at(front->follower)
@@ -104,6 +110,8 @@ void internal_metrics(struct front *front, struct http_request *request,
     scrape->health.with_metrics = true;
     scrape->patience = loop_timer_new(front->loop, scrape_impatient, scrape);
     loop_timer_set(scrape->patience, SCRAPE_US, true);
-    if (!front_submit(front, &health_batch, &scrape->health, scrape_read))
+    /* One that is known to be away is not waited for. */
+    if (outage_on(front->outage) ||
+        !front_submit(front, &health_batch, &scrape->health, scrape_read))
         scrape_read(&scrape->health, DB_GONE);
 }

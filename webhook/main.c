@@ -16,9 +16,11 @@
 #include "base/notify.h"
 #include "base/options.h"
 #include "front.h"
+#include "keyring_proof.h"
 #include "net/stop_signals.h"
 #include "pulse.h"
 
+#define BEGIN_LOOK_MS 50
 #define DRAIN_LOOK_US (TIME_SECOND / 50)
 
 static const char usage[] =
@@ -30,7 +32,8 @@ static const char usage[] =
     "A listening socket called \"public\" that systemd hands over takes the place of `listen`.";
 
 enum program_state {
-    PROGRAM_REOPENING, /* listens and answers 503: the database was not reached yet */
+    PROGRAM_OPENING,   /* does not listen yet: what the database says decides whether it will */
+    PROGRAM_REOPENING, /* listens and spools: the database was not reached yet */
     PROGRAM_SERVING,
     PROGRAM_DRAINING,
 };
@@ -40,9 +43,13 @@ struct program {
     struct loop *loop;
     struct front front;
     const char *config, *internal_listen;
-    struct opening *opening; /* of a reload, or of another try to reach the database */
-    bool reloading;          /* `opening` is a reload's */
-    bool reload_again;       /* another SIGHUP came meanwhile */
+    struct opening
+        *opening;          /* of the start, of a reload, or of another try to reach the database */
+    struct engine *engine; /* PROGRAM_OPENING: what came of it */
+    enum engine_fit fit;
+    struct buf why;
+    bool reloading;    /* `opening` is a reload's */
+    bool reload_again; /* another SIGHUP came meanwhile */
     struct loop_timer *timer;
     struct stop_signals *stop_signals;
     struct pulse *pulse;
@@ -97,13 +104,24 @@ static void program_reopened(struct program *program, const struct opened *opene
     loop_stop(program->loop);
 }
 
+/* The opening of the start has ended, before anything listens. */
+static void program_began(struct program *program, const struct opened *opened)
+{
+    program->fit = opened->fit;
+    program->engine = opened->engine;
+    buf_reset(&program->why);
+    buf_puts(&program->why, opened->why);
+}
+
 /* An opening has ended: puts a good one in force; a bad one changes nothing. */
 static void program_opened(const struct opened *opened, void *arg)
 {
     struct program *program = arg;
     bool reload = program->reloading, again = program->reload_again;
 
-    if (program->state == PROGRAM_DRAINING) {
+    if (program->state == PROGRAM_OPENING) {
+        program_began(program, opened);
+    } else if (program->state == PROGRAM_DRAINING) {
         engine_free(opened->engine);
     } else if (opened->fit == ENGINE_OPEN) {
         front_adopt(&program->front, opened->engine);
@@ -199,45 +217,62 @@ static void program_announce(const struct program *program)
     buf_free(&internal);
 }
 
-/* Serves until a signal ends it. `engine` is NULL, with a sentence in `why`, if the database is
- * away. */
-static void program_serve(struct program *program, struct settings *settings, struct engine *engine,
-                          const char *why)
+/* The front listens without a database; the opening of the start may be under way still. */
+static void program_wait_for_database(struct program *program)
+{
+    const char *why = program->why.data;
+    log_warn("webhook", "database_away", LOG_S("why", why));
+    program->state = PROGRAM_REOPENING;
+    probe_away(program->front.probe, why);
+    probe_look(program->front.probe);
+    if (!program->opening)
+        loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
+}
+
+/* Serves until a signal ends it. */
+static void program_serve(struct program *program, struct settings *settings)
 {
     struct buf error = {0};
-    program->loop = loop_new();
-    program->timer = loop_timer_new(program->loop, program_tick, program);
-    if (front_start(&program->front, program->loop, settings, program->internal_listen, &error) !=
-        0) {
+    if ((!program->engine && keyring_proof_check(settings, &error) != 0) ||
+        front_start(&program->front, program->loop, settings, program->internal_listen, &error) !=
+            0) {
         fprintf(stderr, "purchase-webhook: %s\n", error.data);
         program->code = EXIT_FAILED;
-        engine_free(engine);
+        engine_free(program->engine);
         goto out;
     }
     program->stop_signals = stop_signals_new(program->loop, "webhook", program_stop, program);
     loop_signal(program->loop, SIGHUP, program_reload, program);
-    if (engine) {
+    if (program->engine) {
         program->state = PROGRAM_SERVING;
-        front_adopt(&program->front, engine);
+        front_adopt(&program->front, program->engine);
     } else {
-        log_warn("webhook", "database_away", LOG_S("why", why));
-        probe_away(program->front.probe, why);
-        probe_look(program->front.probe);
-        loop_timer_set(program->timer, LIMIT_REOPEN_MS * INT64_C(1000), true);
+        program_wait_for_database(program);
     }
     program_announce(program);
-    notify_ready(engine ? "serving" : "listens; the database is away");
+    notify_ready(program->engine ? "serving" : "listens; the database is away");
     program->pulse = pulse_new(&program->front);
     loop_run(program->loop);
     log_info("webhook", "stopped");
 out:
     opening_free(program->opening);
+    program->opening = NULL;
     pulse_free(program->pulse);
     front_stop(&program->front);
     stop_signals_free(program->stop_signals);
-    loop_timer_free(program->timer);
-    loop_free(program->loop);
     buf_free(&error);
+}
+
+/* Asks the database, for no longer than makes it one that is away: deliveries come meanwhile. */
+static void program_begin(struct program *program, struct settings *settings)
+{
+    int64_t until = clock_monotonic() + LIMIT_DELIVERY_INBOX_MS * INT64_C(1000);
+    program->fit = ENGINE_AWAY;
+    buf_puts(&program->why, "the database does not answer");
+    program->opening =
+        opening_start(program->loop, program->config, settings, program_opened, program);
+    while (program->opening && clock_monotonic() < until)
+        loop_turn(program->loop, BEGIN_LOOK_MS);
 }
 
 /* Reads, opens, serves; what is wrong before that is for the person who started it. */
@@ -247,29 +282,31 @@ static enum exit_code program_run(const char *config, const char *internal_liste
         [ENGINE_UNFIT] = EXIT_FAILED,
         [ENGINE_REFUSED] = EXIT_CONFIG,
     };
-    struct program program = {.state = PROGRAM_REOPENING,
+    struct program program = {.state = PROGRAM_OPENING,
                               .config = config,
                               .internal_listen = internal_listen,
                               .code = EXIT_DONE};
-    struct buf why = {0};
-    struct engine *engine = NULL;
-    struct settings *settings = settings_load(config, &why);
+    struct settings *settings = settings_load(config, &program.why);
 
     if (!settings) {
-        fputs(why.data, stderr);
+        fputs(program.why.data, stderr);
         program.code = EXIT_CONFIG;
         goto out;
     }
-    enum engine_fit fit = engine_open(settings, &engine, &why);
-    if (fit == ENGINE_UNFIT || fit == ENGINE_REFUSED) {
-        fprintf(stderr, "purchase-webhook: %s\n", why.data);
-        program.code = codes[fit];
-        goto out;
+    program.loop = loop_new();
+    program.timer = loop_timer_new(program.loop, program_tick, &program);
+    program_begin(&program, settings);
+    if (program.fit == ENGINE_UNFIT || program.fit == ENGINE_REFUSED) {
+        fprintf(stderr, "purchase-webhook: %s\n", program.why.data);
+        program.code = codes[program.fit];
+    } else {
+        program_serve(&program, settings);
     }
-    program_serve(&program, settings, engine, why.data);
+    loop_timer_free(program.timer);
+    loop_free(program.loop);
 out:
     settings_unref(settings);
-    buf_free(&why);
+    buf_free(&program.why);
     return program.code;
 }
 

@@ -73,6 +73,13 @@ static const char *const feed_lost_names[] = {
     [FEED_LOST_GAPS] = "gaps",         [FEED_LOST_RELOADED] = "reloaded",
 };
 
+static const char *const spool_names[] = {
+    [SPOOL_EVENT_STORED] = "stored",   [SPOOL_EVENT_DUPLICATE] = "duplicate",
+    [SPOOL_EVENT_FULL] = "full",       [SPOOL_EVENT_FAILED] = "failed",
+    [SPOOL_EVENT_DRAINED] = "drained", [SPOOL_EVENT_SET_APART] = "set_apart",
+    [SPOOL_EVENT_ADOPTED] = "adopted",
+};
+
 static const char *const token_names[] = {
     [TOKEN_VERIFIED] = "verified",
     [TOKEN_REMEMBERED] = "remembered",
@@ -122,6 +129,7 @@ struct metrics {
     uint64_t feed_lost[FEED_LOST_REASONS];
     uint64_t tokens[TOKEN_CHECKS];
     uint64_t limited[LIMITED_REASONS];
+    uint64_t spool[SPOOL_EVENTS];
     uint64_t refused[REFUSED_COUNT];
     struct histogram ingest, check;
 };
@@ -151,6 +159,8 @@ static const struct family {
      token_names, TOKEN_CHECKS, offsetof(struct metrics, tokens)},
     {"purchase_limited_total", "limit", "Requests answered 429, by the limit that was reached.",
      limit_names, LIMITED_REASONS, offsetof(struct metrics, limited)},
+    {"purchase_spool_total", "event", "Deliveries by what became of them in the spool.",
+     spool_names, SPOOL_EVENTS, offsetof(struct metrics, spool)},
 };
 
 static const struct gauge {
@@ -174,6 +184,15 @@ static const struct gauge {
      offsetof(struct metrics_gauges, answer_bytes)},
     {"purchase_feed_gaps", "", "Ranges of the change feed's ids that were not seen yet.",
      offsetof(struct metrics_gauges, feed_gaps)},
+    {"purchase_spool_pending", "", "Deliveries in this front's spool, on their way to the inbox.",
+     offsetof(struct metrics_gauges, spool_pending)},
+    {"purchase_spool_set_apart", "", "Deliveries in the spool that cannot go on by themselves.",
+     offsetof(struct metrics_gauges, spool_apart)},
+    {"purchase_spool_bytes", "", "Bytes of both.", offsetof(struct metrics_gauges, spool_bytes)},
+    {"purchase_spool_usable", "", "1 if the spool takes deliveries.",
+     offsetof(struct metrics_gauges, spool_usable)},
+    {"purchase_database_away", "", "1 while deliveries go to the spool.",
+     offsetof(struct metrics_gauges, database_away)},
 };
 
 const char *delivery_outcome_name(enum delivery_outcome outcome)
@@ -280,6 +299,11 @@ void metrics_limited(struct metrics *metrics, enum limited limit)
 const char *limited_name(enum limited limit)
 {
     return limit_names[limit];
+}
+
+void metrics_spool(struct metrics *metrics, enum spool_event event, size_t count)
+{
+    metrics->spool[event] += count;
 }
 
 void metrics_refused(struct metrics *metrics, int status)

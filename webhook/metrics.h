@@ -96,6 +96,18 @@ enum feed_lost {
     FEED_LOST_REASONS
 };
 
+/* What became of deliveries on their way through the spool. */
+enum spool_event {
+    SPOOL_EVENT_STORED,
+    SPOOL_EVENT_DUPLICATE, /* there already */
+    SPOOL_EVENT_FULL,
+    SPOOL_EVENT_FAILED,
+    SPOOL_EVENT_DRAINED, /* into the inbox */
+    SPOOL_EVENT_SET_APART,
+    SPOOL_EVENT_ADOPTED, /* from a file that nobody holds */
+    SPOOL_EVENTS
+};
+
 /* How an idToken was found good. */
 enum token_check { TOKEN_VERIFIED, TOKEN_REMEMBERED, TOKEN_CHECKS };
 
@@ -113,6 +125,7 @@ const char *limited_name(enum limited limit);
 struct metrics_gauges {
     size_t public_connections, internal_connections, waits, installs, ingest_bytes, queued;
     size_t answers, answer_bytes, feed_gaps;
+    size_t spool_pending, spool_apart, spool_bytes, spool_usable, database_away;
     int64_t feed_lag_us; /* TIME_NONE: the feed is not followed */
 };
 
@@ -133,6 +146,7 @@ void metrics_feed_lost(struct metrics *metrics, enum feed_lost reason);
 const char *feed_lost_name(enum feed_lost reason);
 void metrics_token(struct metrics *metrics, enum token_check how);
 void metrics_limited(struct metrics *metrics, enum limited limit);
+void metrics_spool(struct metrics *metrics, enum spool_event event, size_t count);
 /* An answer that the HTTP server gave by itself. */
 void metrics_refused(struct metrics *metrics, int status);
 void metrics_ingest_time(struct metrics *metrics, int64_t elapsed_us);

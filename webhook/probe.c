@@ -10,12 +10,14 @@
 #include "front.h"
 #include "store/health.h"
 
+#define AWAY_US (LIMIT_DELIVERY_INBOX_MS * INT64_C(1000))
+
 struct probe {
     struct front *front;
     struct loop_timer *timer;
     struct health asked; /* the executor's while `looking` */
     bool looking;
-    int64_t look_at;    /* monotonic; when that began */
+    int64_t asked_at;   /* monotonic: `looking` began */
     struct health read; /* the last one that came back */
     int64_t read_at;    /* monotonic; TIME_NONE before the first */
     char *away;         /* or NULL */
@@ -47,6 +49,8 @@ static void probe_looked(void *operation, enum db_result result)
         probe_away(probe, NULL);
     } else {
         health_free(&probe->asked);
+        if (result == DB_GONE)
+            outage_begin(probe->front->outage, "the database cannot be reached");
         probe_away(probe, result == DB_GONE ? "the database cannot be reached"
                                             : "the database refused to be read: see the log");
     }
@@ -56,10 +60,14 @@ static void probe_looked(void *operation, enum db_result result)
 
 void probe_look(struct probe *probe)
 {
+    int64_t now = clock_monotonic();
+
     loop_timer_set(probe->timer, LIMIT_PROBE_MS * INT64_C(1000), true);
     if (!probe->looking && probe->front->engine) {
-        probe->look_at = clock_monotonic();
         probe->looking = front_submit(probe->front, &health_batch, &probe->asked, probe_looked);
+        probe->asked_at = now;
+    } else if (probe->looking && now - probe->asked_at > AWAY_US) {
+        outage_begin(probe->front->outage, "the database does not answer");
     }
     probe_note(probe);
 }
@@ -98,15 +106,14 @@ void probe_away(struct probe *probe, const char *why)
 
 int64_t probe_looks_since(const struct probe *probe)
 {
-    return probe->looking ? probe->look_at : TIME_NONE;
+    return probe->looking ? probe->asked_at : TIME_NONE;
 }
 
-bool probe_ready(const struct probe *probe, struct buf *why)
+/* Whether the database can be served from. */
+static bool probe_database(const struct probe *probe, struct buf *why)
 {
     int64_t age = probe->read_at == TIME_NONE ? 0 : clock_monotonic() - probe->read_at;
-    if (probe->front->draining)
-        buf_puts(why, "shutting down");
-    else if (probe->away)
+    if (probe->away)
         buf_puts(why, probe->away);
     else if (probe->read_at == TIME_NONE)
         buf_puts(why, "the database was not read yet");
@@ -114,7 +121,26 @@ bool probe_ready(const struct probe *probe, struct buf *why)
         buf_printf(why, "the database has not answered for %d seconds", (int)(age / TIME_SECOND));
     else if (!probe->read.ready)
         buf_puts(why, probe->read.why);
+    else if (outage_on(probe->front->outage))
+        buf_puts(why, "the database does not store in time");
     else
         return true;
+    return false;
+}
+
+bool probe_ready(const struct probe *probe, struct buf *why)
+{
+    struct front *front = probe->front;
+    if (front->draining) {
+        buf_puts(why, "shutting down");
+        return false;
+    }
+    if (probe_database(probe, why))
+        return true;
+    if (outage_on(front->outage))
+        buf_puts(why,
+                 spool_state(front->spool).usable
+                     ? "; deliveries are spooled"
+                     : "; deliveries are refused, because the spool cannot be used: see the log");
     return false;
 }

@@ -150,6 +150,21 @@
 #define LIMIT_DRAIN_MS 25000       /* from SIGTERM to the end */
 #define LIMIT_NOTIFY_STATUS 512    /* bytes of a sentence for the service manager */
 
+/* The spool. */
+#define LIMIT_SPOOL_FILES 64   /* processes that share a state_dir */
+#define LIMIT_SPOOL_QUEUE 8192 /* operations that wait for a commit */
+#define LIMIT_SPOOL_TAKE 128   /* deliveries of one drain */
+#define LIMIT_SPOOL_TRY 16     /* of one that tries whether the database is back */
+#define LIMIT_SPOOL_TAKE_BYTES (8 << 20)
+#define LIMIT_SPOOL_PAUSE_MS 1000    /* between two tries */
+#define LIMIT_SPOOL_END_S 10         /* what is queued at the end may take */
+#define LIMIT_SPOOL_ORPHANS_MS 10000 /* between two looks for files that nobody holds */
+#define LIMIT_DELIVERY_INBOX_MS 2000 /* a database that takes longer is away */
+#define LIMIT_DELIVERY_SPOOL_MS 2000 /* a disk that takes longer is answered 503: in all 4 s */
+#define LIMIT_OUTAGE_GOOD_MS 1000    /* a database is back that stores in less ... */
+#define LIMIT_OUTAGE_GOODS 2         /* ... as many times in a row */
+#define LIMIT_OUTAGE_HUNG_MS 5000    /* a try that takes longer is cut off */
+
 /* Shops' and Miro's bytes. */
 #define LIMIT_EVENT_ID 255        /* bytes of a signed event id */
 #define LIMIT_SIGNATURES 32       /* entries of one signature header that are tried */

@@ -38,6 +38,7 @@ struct settings_server {
     char *public_url;       /* origin, no trailing slash */
     char **allowed_origins; /* NULL-terminated */
     char *state_dir;
+    int64_t spool_max;                      /* bytes of deliveries that a front keeps there */
     struct secret tls_certificate, tls_key; /* PEM; both or neither */
     int64_t max_body;                       /* bytes of a delivery */
     bool answer_cache;

@@ -80,7 +80,18 @@ const struct setting settings_table[] = {
      .type = SETTING_PATH,
      .offset = SERVER(state_dir),
      .fallback = "/var/lib/purchase-sync",
-     .help = "A folder of the program's own, for the spool."},
+     .help =
+         "A folder of the program's own on a local disk, for the spool. All fronts of a host may "
+         "share it."},
+    {.section = "server",
+     .key = "spool_max",
+     .type = SETTING_BYTES,
+     .offset = SERVER(spool_max),
+     .fallback = "256 MiB",
+     .min = 1 << 20,
+     .max = INT64_C(64) << 30,
+     .help = "How much of deliveries a front keeps in `state_dir` while the database is away; what "
+             "comes then is answered 503."},
     {.section = "server",
      .key = "tls_certificate_file",
      .type = SETTING_CONTENTS,

@@ -48,6 +48,7 @@ struct executor {
     pthread_t thread;
     struct task *tasks; /* of the batch it runs; room for the largest kind */
     void **operations;  /* the same, as `run` wants them */
+    int64_t since;      /* monotonic: when it took them; TIME_NONE: it sleeps. Under the lock */
 };
 
 struct batch {
@@ -58,7 +59,7 @@ struct batch {
     struct executor *executors;
     size_t pending;           /* the loop's thread only */
     struct results completed; /* the loop's thread only: being called back */
-    atomic_bool abandoned;    /* the deadline of batch_free() passed: repeat nothing */
+    atomic_bool abandoned;    /* batch_abandon(), or its deadline passed: repeat nothing */
 
     pthread_mutex_t lock; /* guards all below; never held while an operation runs or is called */
     pthread_cond_t work;  /* something is queued, or stopping */
@@ -213,12 +214,14 @@ static void *executor_run(void *arg)
             continue;
         }
         size_t count = take_tasks(executor, queue);
+        executor->since = clock_monotonic();
         batch->running++;
         queue->running++;
         queue->began = clock_monotonic();
         pthread_mutex_unlock(&batch->lock);
         run_tasks(executor, queue->kind, count);
         pthread_mutex_lock(&batch->lock);
+        executor->since = TIME_NONE;
         batch->running--;
         queue->running--;
         finish_tasks(batch, executor->tasks, count);
@@ -240,6 +243,7 @@ static void start_executors(struct batch *batch, const struct db_target *target)
     for (size_t i = 0; i < batch->executor_count; i++) {
         struct executor *executor = &batch->executors[i];
         executor->batch = batch;
+        executor->since = TIME_NONE;
         executor->db = db_new(target);
         executor->tasks = xcalloc(batch->most, sizeof(*executor->tasks));
         executor->operations = xcalloc(batch->most, sizeof(*executor->operations));
@@ -331,6 +335,25 @@ bool batch_submit(struct batch *batch, const struct batch_kind *kind, void *oper
     return room;
 }
 
+void batch_hurry(struct batch *batch, int64_t longer_than_us)
+{
+    int64_t now = clock_monotonic();
+    pthread_mutex_lock(&batch->lock);
+    for (size_t i = 0; i < batch->executor_count; i++) {
+        struct executor *executor = &batch->executors[i];
+        if (executor->since != TIME_NONE && now - executor->since > longer_than_us) {
+            db_interrupt(executor->db);
+            executor->since = now; /* another connection may be as long */
+        }
+    }
+    pthread_mutex_unlock(&batch->lock);
+}
+
+void batch_abandon(struct batch *batch)
+{
+    atomic_store(&batch->abandoned, true);
+}
+
 int batch_fd(const struct batch *batch)
 {
     return batch->event;
@@ -383,7 +406,7 @@ static void drain(struct batch *batch)
     pthread_mutex_lock(&batch->lock);
     batch->stopping = true;
     pthread_cond_broadcast(&batch->work);
-    while (oldest_queue(batch, false) || batch->running > 0) {
+    while (!atomic_load(&batch->abandoned) && (oldest_queue(batch, false) || batch->running > 0)) {
         if (pthread_cond_timedwait(&batch->quiet, &batch->lock, &deadline) != 0) {
             atomic_store(&batch->abandoned, true);
             break;

@@ -11,6 +11,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "db/db.h"
 
@@ -57,6 +58,12 @@ bool batch_submit(struct batch *batch, const struct batch_kind *kind, void *oper
                   batch_done *done) __attribute__((warn_unused_result));
 int batch_fd(const struct batch *batch);
 void batch_complete(struct batch *batch);
+/* Cuts the connection of every statement that has been under way for longer, as one whose server
+ * went without a word: it gives DB_GONE, and a repeatable kind is run again on a fresh connection.
+ */
+void batch_hurry(struct batch *batch, int64_t longer_than_us);
+/* The database is away, and nobody waits for it any more: batch_free() will not. */
+void batch_abandon(struct batch *batch);
 /* Operations submitted and not yet completed. */
 size_t batch_pending(const struct batch *batch);
 

@@ -14,6 +14,7 @@ static const char *const purpose_names[VAULT_PURPOSES] = {
     [VAULT_TOKEN] = "purchase-sync seal token v1",
     [VAULT_INDEX_KEY] = "purchase-sync seal index key v1",
     [VAULT_FACTS] = "purchase-sync seal facts v1",
+    [VAULT_SPOOL] = "purchase-sync seal spool v1",
 };
 static const char *const mac_names[VAULT_MACS] = {
     [VAULT_MAC_STATE] = "purchase-sync mac state v1",

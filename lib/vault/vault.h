@@ -25,6 +25,7 @@ enum vault_purpose {
     VAULT_TOKEN,     /* a Miro access or refresh token */
     VAULT_INDEX_KEY, /* the blind index key itself */
     VAULT_FACTS,     /* what a resync read and has not applied yet */
+    VAULT_SPOOL,     /* a delivery's raw body, in a front's spool */
     VAULT_PURPOSES
 };
 enum vault_mac {

@@ -449,6 +449,46 @@ static void the_end_does_not_wait_for_ever(void **state)
     }
 }
 
+/* A statement that slept to its end would be DB_OK. */
+static void what_hangs_is_cut_off_and_the_next_runs(void **state)
+{
+    struct shared shared = {0};
+    struct put hung = {0}, put = {0};
+    struct batch *batch = start(&shared, 1);
+    (void)state;
+    batch_hurry(batch, 0); /* nothing is under way */
+    assert_true(batch_submit(batch, &slow_kind, &hung, put_done));
+    while (batch_pending(batch) > 0) {
+        struct pollfd fd = {.fd = batch_fd(batch), .events = POLLIN};
+        batch_hurry(batch, TIME_SECOND / 10);
+        if (poll(&fd, 1, 50) == 1) {
+            batch_complete(batch);
+        }
+    }
+    assert_int_equal(hung.result, DB_GONE);
+    assert_true(batch_submit(batch, &put_kind, &put, put_done));
+    complete_all(batch);
+    assert_int_equal(put.result, DB_OK);
+    batch_free(batch);
+}
+
+static void an_abandoned_end_waits_for_nothing(void **state)
+{
+    struct shared shared = {0};
+    struct put puts[3] = {0};
+    struct batch *batch = start(&shared, 1);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        assert_true(batch_submit(batch, &slow_kind, &puts[i], put_done));
+    }
+    batch_abandon(batch);
+    batch_free(batch);
+    for (int i = 0; i < 3; i++) {
+        assert_true(puts[i].completed);
+        assert_int_equal(puts[i].result, DB_GONE);
+    }
+}
+
 static void ignore_line(const char *line, size_t len)
 {
     (void)line;
@@ -469,6 +509,8 @@ int main(void)
         cmocka_unit_test(an_absent_server_is_gone_quickly),
         cmocka_unit_test(the_end_drains_what_is_queued),
         cmocka_unit_test(the_end_does_not_wait_for_ever),
+        cmocka_unit_test(what_hangs_is_cut_off_and_the_next_runs),
+        cmocka_unit_test(an_abandoned_end_waits_for_nothing),
     };
     target = test_server();
     db_library_begin();

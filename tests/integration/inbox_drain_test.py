@@ -149,11 +149,12 @@ class Drain(unittest.TestCase):
         posters = self.posters(4000)
         wait_for(lambda: self.number("SELECT COUNT(*) FROM delivery") > 300, DEADLINE, "deliveries")
         self.server.kill()
-        wait_for(lambda: any(poster.refused for poster in posters)
-                 or not any(poster.is_alive() for poster in posters), DEADLINE, "a refusal")
+        wait_for(lambda: self.run_.metric("purchase_spool_pending") > 0
+                 or not any(poster.is_alive() for poster in posters), DEADLINE, "the spool")
         self.server.start()
         for poster in posters:
             poster.join()
+        wait_for(lambda: self.run_.metric("purchase_spool_pending") == 0, DEADLINE, "an empty spool")
         acknowledged = sum((poster.acknowledged for poster in posters), [])
         stored = set(self.run_.sql("SELECT LOWER(HEX(delivery_key)) FROM delivery").split())
         self.assertGreater(len(acknowledged), 300)

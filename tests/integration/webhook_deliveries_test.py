@@ -1,10 +1,10 @@
 """POST /webhooks/{source}: what is stored, what is refused, and that 200 means durable."""
 
 import base64
+import hashlib
 import json
 import os
 import resource
-import select
 import socket
 import threading
 import unittest
@@ -229,8 +229,8 @@ class Deliveries(unittest.TestCase):
 
 
 class DatabaseAway(unittest.TestCase):
-    def test_503_while_it_is_away_and_nothing_acknowledged_is_lost(self):
-        with MariaDB() as server, Deployment(server) as shop:
+    def test_503_where_there_is_no_spool_and_nothing_acknowledged_is_lost(self):
+        with MariaDB() as server, Deployment(server, {"server": {"state_dir": "/nowhere"}}) as shop:
             shop.migrate()
             shop.start_webhook()
             body = json.dumps(ORDER).encode()
@@ -247,13 +247,13 @@ class DatabaseAway(unittest.TestCase):
             self.assertEqual(shop.internal("/healthz")[0], 200)
             self.assertEqual(shop.internal("/metrics")[0], 200)
             server.start()
-            wait_for(lambda: shop.internal("/readyz")[0] == 200, 20, "readyz 200")
+            wait_for(lambda: shop.internal("/readyz")[0] == 200, 60, "readyz 200")
             self.assertEqual(shop.sql("SELECT COUNT(*) FROM delivery").strip(), "1")
             self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "duplicate"}))
 
 
 class Overload(unittest.TestCase):
-    CLIENTS = 4600  # more than LIMIT_BATCH_QUEUE and what the executor has taken
+    CLIENTS = 4600  # more than LIMIT_BATCH_QUEUE and what the executor has taken, and than the spool holds
 
     def test_503_early_and_what_was_acknowledged_is_there(self):
         wanted = self.CLIENTS + 200
@@ -262,22 +262,29 @@ class Overload(unittest.TestCase):
             self.skipTest(f"wants {wanted} open files; the hard limit is {hard}")
         resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, wanted), hard))
         self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
-        with MariaDB() as server, Deployment(server) as shop:
+        with MariaDB() as server, Deployment(server, {"server": {"spool_max": "1 MiB"}}) as shop:
             shop.migrate()
             shop.start_webhook()
             server.freeze()
             clients = []
             try:
                 self.send_all(shop, clients)
-                early = self.wait_for_refusals(clients)
+                answers = [self.answer(client) for client in clients]  # while it is frozen
             finally:
                 server.thaw()
-            answers = [self.answer(client) for client in clients if client not in early]
-            stored = sum(b'{"status":"stored"}' in answer for answer in answers)
-            refused = sum(b'"code":"unavailable"' in answer for answer in answers)
-            self.assertEqual(stored + refused, len(answers))
-            self.assertEqual(int(shop.sql("SELECT COUNT(*) FROM delivery")), stored)
-            self.assertGreater(stored, 4000)
+            stored = {number for number, answer in enumerate(answers) if b'{"status":"stored"}' in answer}
+            refused = [answer for answer in answers if b'"code":"unavailable"' in answer]
+            self.assertEqual(len(stored) + len(refused), len(answers))
+            self.assertGreater(len(stored), 2000)
+            self.assertGreater(len(refused), 500)
+            for answer in refused:
+                self.assertIn(b" 503 ", answer.split(b"\r\n")[0])
+                self.assertIn(b"Retry-After: ", answer)
+            wait_for(lambda: shop.metric("purchase_spool_pending") == 0 and shop.metric("purchase_ingest_bytes") == 0,
+                     60, "the spool to be empty")
+            there = set(shop.sql("SELECT LOWER(HEX(delivery_key)) FROM delivery").split())
+            keys = {hashlib.sha256(b'{"id":%d}' % number).hexdigest() for number in stored}
+            self.assertEqual(keys - there, set())  # of those refused, some came late: they are sent again
 
     def send_all(self, shop, clients):
         secret = shop.secret(SOURCE)
@@ -290,21 +297,6 @@ class Overload(unittest.TestCase):
                            f"Content-Length: {len(body)}\r\n{SIGNATURE}: {signature}\r\n\r\n"
                            .encode() + body)
             clients.append(client)
-
-    def wait_for_refusals(self, clients):
-        """While the database is frozen, only 503 can be an answer."""
-        poll = select.poll()
-        for client in clients:
-            poll.register(client, select.POLLIN)
-        found = wait_for(lambda: poll.poll(0), 8, "an early 503")
-        ready = {number for number, _ in found}
-        refused = {client for client in clients if client.fileno() in ready}
-        for client in refused:
-            answer = self.answer(client)
-            self.assertIn(b" 503 ", answer.split(b"\r\n")[0])
-            self.assertIn(b"Retry-After: ", answer)
-            self.assertIn(b'"code":"unavailable"', answer)
-        return refused
 
     @staticmethod
     def answer(client):

@@ -5,6 +5,7 @@ import http.client
 import json
 import secrets
 import signal
+import socket
 import subprocess
 import threading
 import unittest
@@ -184,14 +185,16 @@ class Start(unittest.TestCase):
             self.assertIn("database cannot be reached", json.loads(why)["detail"])
             body = b'{"id":1}'
             signed = sign_woocommerce(body, shop.secret(SOURCE))
-            self.assertEqual(shop.deliver(SOURCE, body, signed)[0], 503)
+            self.assertIn("deliveries are spooled", json.loads(why)["detail"])
+            self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "stored"}))
             self.assertEqual(shop.request("GET", "/oauth/start")[0], 503)
             self.assertEqual(shop.request("GET", "/v1/entitlements",
                                           headers=shop.bearer(USER, TEAM))[0], 503)
             own.start()
             wait_for(lambda: shop.internal("/readyz")[0] == 200, 30, "readiness")
             webhook.must_live()
-            self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "stored"}))
+            wait_for(lambda: shop.metric("purchase_spool_pending") == 0, 30, "the spool to be empty")
+            self.assertEqual(shop.deliver(SOURCE, body, signed), (200, {"status": "duplicate"}))
 
 
 class Reload(unittest.TestCase):
@@ -314,20 +317,14 @@ class Stop(unittest.TestCase):
         return self.shop.metric("purchase_ingest_bytes")
 
     def test_a_second_signal_ends_at_once(self):
-        server.freeze()
-        try:
-            body = b'{"id":78}'
-            connection = http.client.HTTPConnection("127.0.0.1", self.shop.port, timeout=30)
-            self.addCleanup(connection.close)
-            connection.request("POST", f"/webhooks/{SOURCE}", body,
-                               sign_woocommerce(body, self.shop.secret(SOURCE)))
-            wait_for(self.queued, 10, "the delivery in the queue")
-            self.webhook.signal(signal.SIGTERM)
-            wait_for(lambda: "webhook draining" in self.webhook.log_text(), 10, "the drain")
-            self.webhook.signal(signal.SIGTERM)
-            self.assertEqual(self.webhook.process.wait(5), 1)
-        finally:
-            server.thaw()
+        half = socket.create_connection(("127.0.0.1", self.shop.port), 30)
+        self.addCleanup(half.close)
+        half.sendall(f"POST /webhooks/{SOURCE} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n1".encode())
+        wait_for(lambda: self.shop.metric("purchase_http_connections", listener="public") == 1, 10, "its connection")
+        self.webhook.signal(signal.SIGTERM)
+        wait_for(lambda: "webhook draining" in self.webhook.log_text(), 10, "the drain")
+        self.webhook.signal(signal.SIGTERM)
+        self.assertEqual(self.webhook.process.wait(5), 1)
         self.shop.programs.remove(self.webhook)
 
 
