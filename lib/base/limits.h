@@ -138,6 +138,9 @@
 #define LIMIT_REOPEN_MS 2000       /* between two tries to reach the database at start */
 #define LIMIT_DRAIN_MS 25000       /* from SIGTERM to the end */
 
+#define LIMIT_CLOCK_JUMP_S 300     /* a time further ahead was told by a clock that was wrong */
+#define LIMIT_CLOCK_JUMP_ROWS 1000 /* deliveries of one source that are set right at a time */
+
 /* Shops' and Miro's bytes. */
 #define LIMIT_EVENT_ID 255        /* bytes of a signed event id */
 #define LIMIT_SIGNATURES 32       /* entries of one signature header that are tried */
