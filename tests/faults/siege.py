@@ -20,6 +20,7 @@ import time
 
 from lives import WAVES, Life, draw
 from many_orders import CATALOGUE, ManyOrders
+from mariadb import USER
 from model import catalogue
 from processes import Program
 from programs import SOURCE, program_path
@@ -33,6 +34,7 @@ from wire import Wire
 KINDS = SHOPS + (Stripe, Stripe)
 PROGRAMS = ("front", "worker", "resync", "database")
 WEIGHTS = (3, 3, 2, 2)
+CUTS = 0.4              # of the kills come after all connections to the database were cut
 BOTH = 0.15             # of the kills strike a second program while the first is away
 CLIENTS = 4
 QUIET = (0.05, 1.2)     # seconds between a recovery and the next kill
@@ -169,6 +171,7 @@ class Siege(Town):
         self.chance = random.Random(seed)
         self.kills = dict.fromkeys(PROGRAMS, 0)
         self.recoveries = {name: [] for name in ("front", "worker", "database")}
+        self.cuts = 0       # of all connections to the database, as an operator or a proxy cuts them
         self.ended = []     # programs that ended by themselves
         self.figures = {}
         super().__init__(server)
@@ -205,6 +208,10 @@ class Siege(Town):
         first = self.chance.sample(PROGRAMS, len(PROGRAMS))  # each at least once
         while sum(self.kills.values()) < kills and not self.clients.faults:
             self.pause()
+            if self.chance.random() < CUTS:
+                self.cuts += 1
+                self.run.server.sql(f"KILL USER {USER}")
+                self.pause()
             victims = [first.pop() if first else self.chance.choices(PROGRAMS, WEIGHTS)[0]]
             if self.chance.random() < BOTH:
                 victims.append(self.chance.choice([name for name in PROGRAMS if name not in victims]))
@@ -237,17 +244,14 @@ class Siege(Town):
         elif name == "worker":
             self.worker = self.run.start_worker()
         elif name == "database":
-            self.server_start()
+            self.run.server.start()
         else:
             self.resync = Program("resync", [
                 program_path("purchase-worker"), "--config", self.run.config, "resync", "--source", SOURCE,
                 "--full", "--max-revoke", "100"], self.run.folder, self.run.environment())
 
-    def server_start(self):
-        self.run.server.start()
-
     def strike(self, victims):
-        """Kills, starts again in the same order, and waits for each to do its work."""
+        """Kills all of them, starts them again in the same order, and waits for each to do its work."""
         for name in victims:
             self.kills[name] += 1
             if name == "database":
@@ -256,20 +260,21 @@ class Siege(Town):
                 self.resync.kill()
             else:
                 self.run.kill_program(getattr(self, name))
+        began = {}
         for name in victims:
-            began = time.monotonic()
+            began[name] = time.monotonic()
             self.begin(name)
+        for name in victims:  # one may need the other
             if name in self.recoveries:
-                self.await_work(name)
-                self.recoveries[name].append(time.monotonic() - began)
+                self.await_work(name, began[name])
+                self.recoveries[name].append(time.monotonic() - began[name])
 
-    def await_work(self, name):
+    def await_work(self, name, began):
         if name == "worker":
             wait_for(lambda: "inbox done" in self.worker.log_text() or self.clients.faults or not self.worker.alive(),
                      NEVER, "a worker's first delivery", every=0.01)
         else:
-            moment = time.monotonic()
-            wait_for(lambda: self.clients.acknowledged_since(moment) or self.clients.faults, NEVER,
+            wait_for(lambda: self.clients.acknowledged_since(began) or self.clients.faults, NEVER,
                      f"an acknowledgement after the {name} came back", every=0.01)
 
     # What comes after it
@@ -343,6 +348,8 @@ class Siege(Town):
         return found
 
     def verdict(self):
+        if self.clients.faults:
+            return self.clients.faults
         lines = self.record.lines()
         assert len(lines) == self.clients.acknowledged
         lost, doubled, wrong = self.missing(lines), self.doubled(), self.wrong(lines)
@@ -352,12 +359,12 @@ class Siege(Town):
         stray = [f"resync: {line} is {'given, and not bought' if line in ours else 'bought, and not given'}"
                  for line in sorted(ours ^ truth)]
         self.run.ctl("rebuild", "--check")
-        return self.clients.faults + self.ended + lost + doubled + wrong + stray
+        return self.ended + lost + doubled + wrong + stray
 
     def report(self):
         def of(times):
             return {"p50": round(statistics.median(times), 2), "max": round(max(times), 2)} if times else None
         return {"seed": self.seed, "kills": self.kills, "killed_in_all": sum(self.kills.values()),
-                "histories": self.clients.lives, "retried": self.clients.retried,
+                "connections_cut": self.cuts, "histories": self.clients.lives, "retried": self.clients.retried,
                 "unanswered": self.clients.unanswered, "refused": self.clients.refused,
                 "seconds_to_recover": {name: of(times) for name, times in self.recoveries.items()}, **self.figures}
