@@ -57,13 +57,14 @@ static void durability_note(struct doctor *doctor, const struct db_rows *rows)
                     "innodb_flush_log_at_trx_commit is %" PRId64
                     ": a crash may lose deliveries that were acknowledged",
                     flush);
-    else
-        doctor_note(doctor, FINDING_OK, "durability", NULL, "every commit is flushed to disk");
     if (log_bin != 0 && sync_binlog != 1)
-        doctor_note(doctor, FINDING_WARN, "durability", "set sync_binlog = 1",
+        doctor_note(doctor, FINDING_ERROR, "durability",
+                    "set sync_binlog = 1, or turn the binary log off",
                     "the binary log is on and sync_binlog is %" PRId64
-                    ": after a crash replicas may miss commits",
+                    ": a power cut rolls back commits that it had not written yet",
                     sync_binlog);
+    if (flush == 1 && (log_bin == 0 || sync_binlog == 1))
+        doctor_note(doctor, FINDING_OK, "durability", NULL, "every commit is flushed to disk");
 }
 
 /* A batch of large deliveries goes in one statement. */

@@ -165,6 +165,9 @@
 #define LIMIT_OUTAGE_GOODS 2         /* ... as many times in a row */
 #define LIMIT_OUTAGE_HUNG_MS 5000    /* a try that takes longer is cut off */
 
+#define LIMIT_CLOCK_JUMP_S 300     /* a time further ahead was told by a clock that was wrong */
+#define LIMIT_CLOCK_JUMP_ROWS 1000 /* deliveries of one source that are set right at a time */
+
 /* Shops' and Miro's bytes. */
 #define LIMIT_EVENT_ID 255        /* bytes of a signed event id */
 #define LIMIT_SIGNATURES 32       /* entries of one signature header that are tried */

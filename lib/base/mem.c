@@ -1,5 +1,6 @@
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -85,4 +86,16 @@ char *xasprintf(const char *format, ...)
     if (written < 0)
         die("a string could not be formatted");
     return text;
+}
+
+void mem_watch(void)
+{
+    errno = 0;
+}
+
+/* Every allocator says so in errno, and nothing else that a parser calls does. */
+void mem_check(const char *library)
+{
+    if (errno == ENOMEM)
+        die("out of memory (%s)", library);
 }

@@ -28,6 +28,13 @@ char *xasprintf(const char *format, ...)
         (pointer) = NULL; \
     } while (0)
 
+/*
+ * Around calls of a library that answers a lack of memory with no value, or with half of one, as if
+ * its input had been bad: mem_check() dies if memory ran out since mem_watch() on this thread.
+ */
+void mem_watch(void);
+void mem_check(const char *library);
+
 /* A broken invariant: says where and what, and aborts, to be restarted. */
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 

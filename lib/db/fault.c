@@ -23,6 +23,9 @@ static const struct meaning meanings[] = {
     {2006, DB_GONE},      /* gone away */
     {2013, DB_GONE},      /* lost during the query */
     {2055, DB_GONE},      /* lost, with the system's error */
+    {2008, DB_GONE},      /* no memory for an answer, the rest of which is still on its way */
+    {2014, DB_GONE},      /* an earlier answer was not read to its end: nothing works any more */
+    {2027, DB_GONE},      /* a packet that is none: what follows is none either */
     {1927, DB_GONE},      /* the connection was killed */
     {1053, DB_GONE},      /* the server is shutting down */
     {1062, DB_DUPLICATE}, /* a unique key */

@@ -89,10 +89,15 @@ static struct json_object *claims_under(const char *token, const struct secret *
     jwt_t *jwt = NULL;
     if (secret->len == 0 || secret->len > LIMIT_SECRET_FILE_BYTES)
         return NULL;
-    if (jwt_decode(&jwt, token, secret->bytes, (int)secret->len) != 0)
+    mem_watch();
+    int refused = jwt_decode(&jwt, token, secret->bytes, (int)secret->len);
+    mem_check("libjwt");
+    if (refused != 0)
         return NULL;
     if (jwt_get_alg(jwt) == JWT_ALG_HS256) {
+        mem_watch();
         char *json = jwt_get_grants_json(jwt, NULL);
+        mem_check("libjwt");
         if (json)
             claims = miro_json_object(json, strlen(json));
         free(json);

@@ -11,11 +11,13 @@ struct json_object *miro_json_object(const char *bytes, size_t len)
 {
     if (len == 0 || len > INT_MAX || memchr(bytes, '\0', len) || !text_is_utf8(bytes, len))
         return NULL;
+    mem_watch();
     struct json_tokener *tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH);
     if (!tokener)
         die("json: no memory for a parser");
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *root = json_tokener_parse_ex(tokener, bytes, (int)len);
+    mem_check("json-c");
     bool whole = json_tokener_get_error(tokener) == json_tokener_success &&
                  json_tokener_get_parse_end(tokener) == len;
     json_tokener_free(tokener);

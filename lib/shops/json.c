@@ -33,11 +33,13 @@ struct json_object *shop_json_read(const char *bytes, size_t len, const char **w
         *why = "it holds too many values";
         return NULL;
     }
+    mem_watch();
     struct json_tokener *tokener = json_tokener_new_ex(LIMIT_JSON_DEPTH);
     if (!tokener)
         die("json: no memory for a parser");
     json_tokener_set_flags(tokener, JSON_TOKENER_STRICT | JSON_TOKENER_VALIDATE_UTF8);
     struct json_object *root = json_tokener_parse_ex(tokener, bytes, (int)len);
+    mem_check("json-c");
     enum json_tokener_error error = json_tokener_get_error(tokener);
     if (error == json_tokener_success && json_tokener_get_parse_end(tokener) != len)
         error = json_tokener_error_parse_unexpected;

@@ -25,14 +25,20 @@ static void refuse(struct health *health, const char *why)
     snprintf(health->why, sizeof(health->why), "%s", why);
 }
 
-/* The settings without which a commit is no promise. */
+/*
+ * The settings without which a commit is no promise. With a binary log a transaction is only
+ * prepared in the flushed redo log when its client is told: a server that comes back after a power
+ * cut commits it if the binary log has it, and else rolls it back.
+ */
 static enum db_result read_server(struct db *db, struct health *out)
 {
     struct db_rows *rows;
+    bool binlog_lags = false;
     int64_t before = clock_now();
     enum db_result result = db_query(db,
-                                     "SELECT @@innodb_flush_log_at_trx_commit,"
-                                     " CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED)",
+                                     "SELECT @@GLOBAL.innodb_flush_log_at_trx_commit,"
+                                     " CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS SIGNED),"
+                                     " @@GLOBAL.log_bin AND @@GLOBAL.sync_binlog <> 1",
                                      NULL, 0, &rows);
 
     if (result != DB_OK)
@@ -40,10 +46,13 @@ static enum db_result read_server(struct db *db, struct health *out)
     if (db_rows_next(rows)) {
         out->flush_log = (int)db_int(rows, 0);
         out->clock_skew_us = db_int(rows, 1) - (before + clock_now()) / 2;
+        binlog_lags = db_int(rows, 2) != 0;
     }
     db_rows_free(rows);
     if (out->flush_log != 1)
         refuse(out, "the database is not durable: set innodb_flush_log_at_trx_commit = 1");
+    else if (binlog_lags)
+        refuse(out, "the database is not durable: its binary log is on, set sync_binlog = 1");
     else if (out->clock_skew_us > SKEW_MOST || out->clock_skew_us < -SKEW_MOST)
         refuse(out, "the clocks of this host and of the database are over 30 s apart: run NTP");
     return DB_OK;

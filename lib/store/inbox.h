@@ -79,6 +79,12 @@ enum db_result inbox_finish(struct db *db, const char *owner, int64_t now,
     __attribute__((warn_unused_result));
 /* Gives leases back at shutdown. */
 enum db_result inbox_release(struct db *db, const char *owner) __attribute__((warn_unused_result));
+/*
+ * A clock that was ahead left times behind for which nobody should wait: what a source was sent, or
+ * a worker leased, at a time that is yet to come is due now. *count says how many.
+ */
+enum db_result inbox_set_clock_right(struct db *db, uint32_t source_id, int64_t now, size_t *count)
+    __attribute__((warn_unused_result));
 
 /* For purchasectl. State and source filters may be NULL. */
 struct inbox_row {

@@ -471,3 +471,46 @@ enum db_result inbox_release(struct db *db, const char *owner)
     owner_digest(owner, digest);
     return db_transaction(db, release_body, digest);
 }
+
+struct set_right {
+    uint32_t source_id;
+    int64_t now;
+    size_t count; /* out */
+};
+
+/* Of the queue's far end, which is short: only those that come again later stand there. */
+static enum db_result set_right_body(struct db *db, void *arg)
+{
+    static const char *const statements[] = {
+        "UPDATE delivery SET due_at = ?, last_received_at = LEAST(last_received_at, ?)"
+        " WHERE state = 'pending' AND source_id = ? AND due_at > ? AND last_received_at > ?"
+        " ORDER BY due_at DESC LIMIT ?",
+        "UPDATE delivery SET due_at = ?, leased_at = LEAST(leased_at, ?)"
+        " WHERE state = 'leased' AND source_id = ? AND due_at > ? AND leased_at > ?"
+        " ORDER BY due_at DESC LIMIT ?",
+    };
+    struct set_right *right = arg;
+    int64_t ahead = right->now + LIMIT_CLOCK_JUMP_S * TIME_SECOND;
+    const struct db_value values[] = {
+        DB_VALUE_INT(right->now), DB_VALUE_INT(right->now), DB_VALUE_INT(right->source_id),
+        DB_VALUE_INT(ahead),      DB_VALUE_INT(ahead),      DB_VALUE_INT(LIMIT_CLOCK_JUMP_ROWS)};
+    enum db_result result = DB_OK;
+
+    right->count = 0;
+    for (size_t i = 0; i < 2 && result == DB_OK; i++) {
+        result = db_execute(db, statements[i], values, sizeof(values) / sizeof(values[0]));
+        if (result == DB_OK)
+            right->count += (size_t)db_affected(db);
+    }
+    return result;
+}
+
+enum db_result inbox_set_clock_right(struct db *db, uint32_t source_id, int64_t now, size_t *count)
+{
+    struct set_right right = {.source_id = source_id, .now = now};
+    enum db_result result = db_transaction(db, set_right_body, &right);
+
+    if (result == DB_OK)
+        *count = right.count;
+    return result;
+}

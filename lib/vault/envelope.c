@@ -150,8 +150,10 @@ int envelope_open(const unsigned char key[ENVELOPE_KEY_LEN], const struct envelo
     size_t plain_len = envelope->ciphertext.len;
     buf_reserve(out, plain_len);
     unsigned char *to = (unsigned char *)out->data + out->len;
+    mem_watch(); /* it would look like the wrong key */
     EVP_CIPHER_CTX *cipher = new_context();
     bool opened = decrypt(cipher, key, envelope, context, to);
+    mem_check("OpenSSL");
     EVP_CIPHER_CTX_free(cipher);
     if (!opened) {
         explicit_bzero(to, plain_len);

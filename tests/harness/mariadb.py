@@ -107,7 +107,10 @@ def make_datadir(datadir):
 
 
 class MariaDB:
-    """One server. `tcp` also lets it listen on a loopback port; `options` go to mariadbd as they are."""
+    """
+    One server. `tcp` also lets it listen on a loopback port; `options` go to mariadbd as they are; `surroundings` are
+    variables of its environment from the next start on.
+    """
 
     def __init__(self, tcp=False, options=()):
         self._scratch = Scratch("db")
@@ -118,6 +121,7 @@ class MariaDB:
         self.log = os.path.join(self.folder, "log")
         self.port = self._ports.take() if tcp else None
         self.options = list(options)
+        self.surroundings = {}
         self.process = None
         self._names = 0
         atexit.register(self.close)
@@ -138,6 +142,7 @@ class MariaDB:
                    f"--tmpdir={self.folder}", f"--log-error={self.log}"]
         self.process = subprocess.Popen(
             unprivileged(command + network + OPTIONS + self.options), cwd="/",
+            env={**os.environ, **self.surroundings},
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self._answers, START_DEADLINE, "MariaDB's start")
 

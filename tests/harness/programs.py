@@ -65,6 +65,7 @@ class Deployment:
         self.config = os.path.join(self.folder, "purchase-sync.conf")
         self.miro_secret = secrets.token_urlsafe(24)
         self.programs = []
+        self.surroundings = {}  # variables of the programs that are started from now on
         self.migrated = False
         self._calls = 0
         os.mkdir(self.path("state"), 0o700)
@@ -151,7 +152,7 @@ class Deployment:
         """Nothing of the test's surroundings may decide how a program behaves."""
         kept = {name: os.environ[name] for name in os.environ
                 if name in ("PATH", "TZ") or name.endswith("SAN_OPTIONS")}
-        return kept
+        return {**kept, **self.surroundings}
 
     def _start(self, program, *arguments):
         self._calls += 1

@@ -20,10 +20,10 @@ class Step:
     cut: bool  # after it the deliveries so far are worked on
 
 
-def draw(seed):
-    """The steps of a seed's history."""
+def draw(seed, shops=SHOPS):
+    """The steps of a seed's history, whose shop is one of `shops`."""
     rng = random.Random(seed)
-    kinds = SHOPS[seed % len(SHOPS)].steps
+    kinds = shops[seed % len(shops)].steps
     favourite = rng.random()  # one order to which most of it happens
     steps = []
     for number in range(rng.randint(4, 24)):
@@ -37,11 +37,12 @@ def draw(seed):
 class Life:
     """A shop on its way through a history, a wave at a time. `run` is new for each, so that none meets another."""
 
-    def __init__(self, run, seed, steps):
+    def __init__(self, run, seed, steps, shops=SHOPS):
         self.run = run
         self.seed = seed
         self.steps = steps
-        self.shop = SHOPS[seed % len(SHOPS)](run, seed)
+        self.shops = shops
+        self.shop = shops[seed % len(shops)](run, seed)
         self._at = 0
 
     def advance(self):
@@ -64,7 +65,7 @@ class Life:
 
     def rehearse(self):
         """The same life, lived to the end: what will have been sent."""
-        other = Life(self.run, self.seed, self.steps)
+        other = Life(self.run, self.seed, self.steps, self.shops)
         for _ in range(WAVES):
             other.advance()
         return other.shop

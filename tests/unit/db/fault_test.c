@@ -18,6 +18,7 @@ static void numbers_say_what_to_do(void **state)
         {1047, DB_RETRY, DB_GONE},     {2006, DB_GONE, DB_GONE},   {2013, DB_GONE, DB_GONE},
         {1927, DB_GONE, DB_GONE},      {2002, DB_GONE, DB_GONE},   {2003, DB_GONE, DB_GONE},
         {1062, DB_DUPLICATE, DB_GONE}, {1146, DB_FAILED, DB_GONE}, {1045, DB_FAILED, DB_FAILED},
+        {2008, DB_GONE, DB_GONE},      {2014, DB_GONE, DB_GONE},   {2027, DB_GONE, DB_GONE},
         {1049, DB_FAILED, DB_FAILED},  {1040, DB_FAILED, DB_GONE}, {2026, DB_FAILED, DB_GONE},
     };
     (void)state;
