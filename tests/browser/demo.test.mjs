@@ -5,34 +5,12 @@
 //                              CHROMIUM: the browser, /usr/bin/chromium unless told
 
 import assert from 'node:assert/strict';
-import { chromium } from 'playwright-core';
+import { launch, watchErrors } from './browser.mjs';
 import { startDemo, turn } from './deployment.mjs';
 import { runStory } from './story.mjs';
 
-const DEADLINE = 30_000;
-const FLAGS = ['--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking',
-  '--disable-component-update', '--disable-sync'];
-
 const pack = (key, state) => `.pack[data-key="${key}"][data-state="${state}"]`;
 const card = (key, state) => `.product[data-unlocks="${key}"][data-state="${state}"]`;
-
-// Everything the browser complains about, but for waiting requests that a navigation ends.
-function watchErrors(page) {
-  const errors = [];
-  const waits = (url) => /[?&]wait=\d+/.test(url);
-  page.on('console', (message) => {
-    if (['error', 'warning'].includes(message.type())) errors.push(`console ${message.type()}: ${message.text()}`);
-  });
-  page.on('pageerror', (error) => errors.push(`page error: ${error.message}`));
-  page.on('requestfailed', (request) => {
-    const why = request.failure()?.errorText;
-    if (!(why === 'net::ERR_ABORTED' && waits(request.url()))) errors.push(`failed: ${request.url()} ${why}`);
-  });
-  page.on('response', (response) => {
-    if (response.status() >= 400) errors.push(`${response.status()}: ${response.url()}`);
-  });
-  return errors;
-}
 
 async function journalSays(page, words) {
   await page.locator('#journal .entry', { hasText: words }).first().waitFor();
@@ -142,11 +120,7 @@ const story = [
 
 async function begin() {
   const demo = await startDemo();
-  const browser = await chromium.launch({
-    executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS,
-  });
-  const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
-  page.setDefaultTimeout(DEADLINE);
+  const { browser, page } = await launch({ width: 1440, height: 900 });
   return {
     demo,
     page,
