@@ -36,6 +36,7 @@
     addEventListener('pointerup', up, { once: true });
   }
   addEventListener('pointerdown', drag);
+  addEventListener('dragstart', (event) => { if (event.target.closest?.('.miro-draggable')) event.preventDefault(); });
 
   window.miro = {
     board: {

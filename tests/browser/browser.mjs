@@ -10,7 +10,7 @@ export async function launch(viewport) {
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', headless: true, args: FLAGS,
   });
-  const page = await browser.newPage({ viewport });
+  const page = await (await browser.newContext({ viewport })).newPage();
   page.setDefaultTimeout(DEADLINE);
   return { browser, page };
 }
