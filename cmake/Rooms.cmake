@@ -18,7 +18,7 @@ endfunction()
 
 # role(PROGRAM FOLDER ROOMS ... LIBRARIES ...): a thin program over the rooms.
 function(role program folder)
-    cmake_parse_arguments(ROLE "" "" "ROOMS;LIBRARIES" ${ARGN})
+    cmake_parse_arguments(ROLE "" "" "ROOMS;LIBRARIES;FILES" ${ARGN})
     file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*.c)
     if(NOT sources)
         return()
@@ -27,7 +27,7 @@ function(role program folder)
     target_include_directories(${program} PRIVATE ${CMAKE_SOURCE_DIR}/${folder})
     target_link_libraries(${program} PRIVATE ${ROLE_ROOMS} ${ROLE_LIBRARIES})
     if(EXISTS ${CMAKE_SOURCE_DIR}/${folder}/page)
-        embed_files(${program} ${folder}/page)
+        embed_files(${program} ${folder}/page ${ROLE_FILES})
     endif()
 endfunction()
 
@@ -44,9 +44,10 @@ function(embed_migrations target folder)
     endif()
 endfunction()
 
-# embed_files(TARGET FOLDER): the files of a page, built into the program as the table of embedded.h.
+# embed_files(TARGET FOLDER [FILE...]): the files of a page, and others, built into the program as the table of embedded.h.
 function(embed_files target folder)
     file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/*)
+    list(APPEND files ${ARGN})
     set(generated ${CMAKE_BINARY_DIR}/generated/${target}_page.c)
     add_custom_command(OUTPUT ${generated}
         COMMAND ${CMAKE_COMMAND} -DOUT=${generated} "-DFILES=${files}" -P ${CMAKE_SOURCE_DIR}/cmake/EmbedFiles.cmake
