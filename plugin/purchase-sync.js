@@ -280,8 +280,13 @@ function pauseAfter(failures, retryAfter = 0) {
 /** Resolves after a time, or at the signal. @param {number} ms @param {AbortSignal} signal */
 function pause(ms, signal) {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => { clearTimeout(timer); resolve(undefined); }, { once: true });
+    const end = () => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', end);
+      resolve(undefined);
+    };
+    const timer = setTimeout(end, ms);
+    signal.addEventListener('abort', end);
   });
 }
 
@@ -478,6 +483,7 @@ class Client {
   /** @param {string} email @param {string} code */
   async #confirm(email, code) {
     await this.#caller.ask('/v1/claims/confirm', { body: { email, code: code.replace(/[\s-]/g, '') } });
+    await this.#asking?.catch(() => undefined); // begun before the address was proved
     this.#live = false;
     this.#follower.restart();
     return this.#refresh();

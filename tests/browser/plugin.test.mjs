@@ -231,6 +231,23 @@ const story = [
     await panel.frame.locator('#claim-email').press('Escape');
     assert.equal(await panel.frame.locator('#claim').isVisible(), false);
   }],
+  ['every state leads somewhere, and a support code is shown', async ({ panel, page }) => {
+    const leads = { reauthorize: '#lead-connect', not_installed: '#lead-connect', no_email: '#lead-claim' };
+    for (const [state, button] of Object.entries(leads)) {
+      await page.route(asks, async (route) => {
+        const answer = await route.fetch();
+        if (answer.status() !== 200) return route.fulfill({ response: answer });
+        return route.fulfill({ response: answer, json: { ...await answer.json(), identity: { state }, support_code: 'K7Q-24M' } });
+      });
+      await panel.open('?width=360');
+      await panel.lead(state).waitFor();
+      assert.equal(await panel.frame.locator(button).isVisible(), true);
+      assert.equal(await panel.frame.locator('.notice-actions button:visible').count(), 1);
+      assert.equal(await panel.frame.locator('#support b').textContent(), 'K7Q-24M');
+      await page.goto('about:blank');
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
+    }
+  }],
   ['nothing overflows between 300 and 400 pixels', async ({ panel }) => {
     for (const width of [300, 320, 400]) {
       await panel.open(`?width=${width}`);

@@ -394,6 +394,24 @@ test('a code that is confirmed while following is news at once', async () => {
   assert.equal(waits()[1].headers['if-none-match'], '"v2"');
 });
 
+test('a question from before the code is not the answer to it', async () => {
+  const early = [];
+  service.answer = (request, response) => {
+    if (request.method === 'POST') { response.writeHead(request.url === '/v1/claims' ? 202 : 200); return response.end(); }
+    if (early.length === 0) return held(response, early);
+    return ok(response, answerOf('v2', ['icons-pro']));
+  };
+  const sync = client();
+  const before = sync.entitlements();
+  await until('the early question', () => early.length === 1);
+  const claim = await sync.claim('zoe@example.test');
+  const after = claim.confirm('12345678');
+  await until('the code', () => service.requests.length === 3);
+  ok(early[0], answerOf('v1'));
+  assert.equal((await before).version, 'v1');
+  assert.equal((await after).version, 'v2');
+});
+
 test('close() ends what is under way, and everything after', async () => {
   service.answer = () => {};
   const sync = client();
