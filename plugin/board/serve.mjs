@@ -44,7 +44,7 @@ async function idToken(query) {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
     body: JSON.stringify({ user: query.get('user'), team: query.get('team') }),
-  });
+  }).catch(() => { throw new Error(`Nobody gives idTokens at ${values.sandbox}. Is ./run running?`); });
   return { type: TYPES['.json'], status: answer.status, body: await answer.text() };
 }
 
@@ -61,8 +61,8 @@ const server = createServer(async (request, response) => {
     response.writeHead(status, { 'Content-Type': type, 'Cache-Control': 'no-store' });
     response.end(body);
   } catch (error) {
-    response.writeHead(502, { 'Content-Type': 'text/plain' });
-    response.end(`The sandbox did not answer: ${error.message}. Is ./run running?\n`);
+    response.writeHead(error instanceof URIError ? 400 : 502, { 'Content-Type': 'text/plain' });
+    response.end(`${error.message}\n`);
   }
 });
 process.on('disconnect', () => process.exit()); // a program that started us has ended
