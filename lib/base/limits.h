@@ -81,6 +81,7 @@
 #define LIMIT_ADDRESS 254       /* an e-mail address, RFC 5321 */
 #define LIMIT_REFERENCE 200     /* a signed buyer reference */
 #define LIMIT_REFERENCE_S 86400 /* which is good for as long */
+#define LIMIT_API_BODY 4096     /* bytes that a plugin may post */
 
 /* Orders. */
 #define LIMIT_ORDER_ID 128 /* bytes of a shop's order, line, refund, dispute id */

@@ -109,9 +109,9 @@ bool reference_fits(const struct reference *reference, const char *source,
         return false;
     for (size_t i = 0; i < order->line_count; i++) {
         const struct fact_line *line = &order->lines[i];
-        const char *const selectors[] = {line->product, line->variant, line->sku};
+        const char *const selectors[] = {line->product, line->product2, line->variant, line->sku};
 
-        for (size_t s = 0; s < 3; s++) {
+        for (size_t s = 0; s < sizeof(selectors) / sizeof(selectors[0]); s++) {
             if (selectors[s] == NULL)
                 continue;
             digest_head(selectors[s], head);
