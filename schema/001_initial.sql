@@ -256,11 +256,25 @@ CREATE TABLE IF NOT EXISTS link (
 CREATE TABLE IF NOT EXISTS contested_address (
     address_index BINARY(32) NOT NULL,
     user_id VARBINARY(32) NOT NULL,
-    origin ENUM('profile','claim','support','import') NOT NULL,
+    origin ENUM('profile','claim','support','import','order') NOT NULL,
     seen_at BIGINT NOT NULL,
     resolved_at BIGINT NULL,
     PRIMARY KEY (address_index, user_id),
     KEY contested_address_user (user_id)
+) ENGINE=InnoDB;
+
+-- An order whose reference names user_id, and whose address was another user's. open: the reference decides; a
+-- code mailed to the address settles it, for the reference's user or for the address.
+CREATE TABLE IF NOT EXISTS contested_order (
+    source_id INT UNSIGNED NOT NULL,
+    order_id VARBINARY(128) NOT NULL,
+    address_index BINARY(32) NOT NULL,
+    user_id VARBINARY(32) NOT NULL,
+    decision ENUM('open','reference','address') NOT NULL DEFAULT 'open',
+    seen_at BIGINT NOT NULL,
+    decided_at BIGINT NULL,
+    PRIMARY KEY (source_id, order_id),
+    KEY contested_order_address (address_index, decision)
 ) ENGINE=InnoDB;
 
 -- Whose an address was before it moved to another user: the one who lost it is told.

@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "store/claim_seal.h"
 #include "store/context.h"
+#include "store/order_contest.h"
 #include "store/people.h"
 
 #define CODES UINT64_C(100000000)
@@ -104,6 +105,7 @@ const struct batch_kind claim_ask_batch = {
 
 struct confirm_work {
     const struct vault *vault;
+    const struct source_map *sources;
     struct claim_confirm *confirm;
     unsigned char index[DIGEST_LEN];
     struct buf message;
@@ -199,6 +201,12 @@ static enum db_result confirm_take(struct db *db, struct confirm_work *work)
     if (result == DB_OK)
         result = people_link_within(db, work->vault, &link);
     if (result == DB_OK)
+        result = order_contest_decide(db,
+                                      &(struct orders_context){.vault = work->vault,
+                                                               .sources = work->sources,
+                                                               .now = confirm->now},
+                                      work->index, confirm->user);
+    if (result == DB_OK)
         confirm->verdict = CLAIM_CONFIRMED;
     return result;
 }
@@ -244,7 +252,8 @@ static enum db_result confirm_run(struct db *db, void **operations, size_t count
     enum db_result result = DB_OK;
 
     for (size_t i = 0; i < count && result == DB_OK; i++) {
-        struct confirm_work work = {.vault = store->vault, .confirm = operations[i]};
+        struct confirm_work work = {
+            .vault = store->vault, .sources = store->sources, .confirm = operations[i]};
 
         vault_index(work.vault, work.confirm->address, work.index);
         code_message(&work.message, work.confirm->user, work.index, work.confirm->code);

@@ -15,7 +15,8 @@ ORIGIN = "https://plugin.example.com"
 DEADLINE = 90
 CATALOGUE = {
     "entitlements": {"icons-pro": {"name": "Icons <b>&amp;</b> \u202emore"}, "boards": {}},
-    "products": [{"source": "bare", "product": "10", "grants": ["icons-pro"]}]}
+    "products": [{"source": "bare", "product": "10", "grants": ["icons-pro"]},
+                 {"source": "bare", "product": "11", "grants": ["boards"]}]}
 
 
 def stamp(seconds):
@@ -275,6 +276,61 @@ class Claims(unittest.TestCase):
         self.assertIn("address_moved_at", self.shop.entitlements(self.user)["identity"])
         self.assertEqual(self.confirm(code_of(mail)), (422, "code_invalid"),
                          "a used code moves nothing")
+
+    # Contested orders
+
+    def contested(self):
+        """An order by self.user's reference with an address that is self.other's; its event."""
+        self.order()
+        self.shop.ctl("link", self.other, self.address, "--why", "test")
+        status, _, answer = self.post("/v1/checkout", {"source": "bare", "product": "11"})
+        self.assertEqual(status, 200, answer)
+        number = f"C-{self.user}"
+        event = {"type": "order.updated", "timestamp": stamp(time.time()),
+                 "data": {"id": number, "status": "paid", "email": self.address,
+                          "lines": [{"id": "1", "product": "11", "quantity": 2}],
+                          "metadata": {"miro_reference": answer["reference"]}}}
+        self.shop.deliver_standard(event, "bare")
+        wait_for(lambda: self.decision() == "open", DEADLINE, "the flag")
+        self.assertEqual((self.shop.keys(self.user), self.shop.keys(self.other)),
+                         (["boards"], ["icons-pro"]))
+        shown = self.shop.ctl_json("user", "show", self.user)["contested"]
+        self.assertEqual([(row["origin"], row["holder"]) for row in shown],
+                         [("order", self.other)])
+        return event
+
+    def decision(self):
+        return self.shop.sql("SELECT decision FROM contested_order WHERE order_id ="
+                             f" 'C-{self.user}'").strip()
+
+    def test_a_contested_order_goes_to_who_has_the_address(self):
+        """Somebody paid at another's link: the mailed code brings them what they paid."""
+        event = self.contested()
+        self.ask(user=self.other)
+        self.assertEqual(self.confirm(code_of(self.mailed()), user=self.other),
+                         (200, "confirmed"))
+        self.assertEqual((self.shop.keys(self.user), self.shop.keys(self.other)),
+                         ([], ["boards", "icons-pro"]))
+        self.assertEqual(self.decision(), "address")
+        # What the shop says later of the order, reference and all, changes nothing of that.
+        event["data"].update(updated_at=stamp(time.time() + 60),
+                             lines=[dict(event["data"]["lines"][0], quantity=1)])
+        self.shop.deliver_standard(event, "bare")
+        wait_for(lambda: self.shop.entitlements(self.other)["entitlements"][0]["quantity"] == 1,
+                 DEADLINE, "the news")
+        self.assertEqual(self.shop.keys(self.user), [])
+        causes = self.shop.sql("SELECT DISTINCT cause FROM audit WHERE order_id ="
+                               f" 'C-{self.user}' AND action <> 'granted' AND cause_id ="
+                               f" '{self.other}'").split()
+        self.assertEqual(causes, ["link"])
+
+    def test_a_contested_order_stays_with_the_reference(self):
+        self.contested()
+        self.ask()
+        self.assertEqual(self.confirm(code_of(self.mailed())), (200, "confirmed"))
+        self.assertEqual((self.shop.keys(self.user), self.shop.keys(self.other)),
+                         (["boards", "icons-pro"], []))
+        self.assertEqual(self.decision(), "reference")
 
     # The server's whims
 
