@@ -286,7 +286,7 @@ CREATE TABLE IF NOT EXISTS link_moved (
 ) ENGINE=InnoDB;
 
 -- A user's wish to be given an address, and the mail that takes the code to it. asked: nobody has looked at it
--- yet; mailing: its mail is due at due_at, or on its way until then; dropped: no mail goes, because nothing is known
+-- yet; mailing: its mail is due at due_at, or on its way until then (NULL: nothing is due any more); dropped: no mail goes, because nothing is known
 -- of the address, a limit is reached, the server refused it, or its time is over. sealed holds the code and the
 -- address as it was typed, until there is nothing left to mail; code_mac is bound to the user and the address.
 CREATE TABLE IF NOT EXISTS claim (
@@ -302,11 +302,11 @@ CREATE TABLE IF NOT EXISTS claim (
     attempts INT UNSIGNED NOT NULL DEFAULT 0,
     asked_at BIGINT NOT NULL,
     expires_at BIGINT NOT NULL,
-    due_at BIGINT NOT NULL,
+    due_at BIGINT NULL,
     KEY claim_user (user_id, asked_at),
     KEY claim_address (address_index, asked_at),
     KEY claim_peer (peer, asked_at),
-    KEY claim_due (state, due_at),
+    KEY claim_due (due_at),
     KEY claim_age (asked_at)
 ) ENGINE=InnoDB;
 

@@ -58,8 +58,8 @@ static enum db_result due_read(struct db *db, const struct lease_work *work, str
     enum db_result result = db_query(
         db,
         "SELECT claim_id, user_id, team_id, address_index, peer, sealed, asked_at, expires_at,"
-        " attempts, CAST(state AS UNSIGNED) FROM claim WHERE state IN ('asked','mailing')"
-        " AND due_at <= ? ORDER BY due_at LIMIT ? FOR UPDATE",
+        " attempts, CAST(state AS UNSIGNED) FROM claim WHERE due_at <= ?"
+        " ORDER BY due_at LIMIT ? FOR UPDATE",
         (struct db_value[]){DB_VALUE_INT(work->now), DB_VALUE_INT((int64_t)most)}, 2, &rows);
 
     *count = 0;
@@ -236,10 +236,11 @@ void claim_mail_wipe(struct claim_mail *mail)
 enum db_result claims_finish(struct db *db, const unsigned char id[CLAIM_ID], enum claim_end end)
 {
     return db_execute(db,
-                      end == CLAIM_MAILED ? "UPDATE claim SET state = 'mailed', sealed = NULL"
-                                            " WHERE claim_id = ? AND state IN ('asked','mailing')"
-                                          : "UPDATE claim SET state = 'dropped', sealed = NULL"
-                                            " WHERE claim_id = ? AND state IN ('asked','mailing')",
+                      end == CLAIM_MAILED
+                          ? "UPDATE claim SET state = 'mailed', sealed = NULL, due_at = NULL"
+                            " WHERE claim_id = ? AND state IN ('asked','mailing')"
+                          : "UPDATE claim SET state = 'dropped', sealed = NULL, due_at = NULL"
+                            " WHERE claim_id = ? AND state IN ('asked','mailing')",
                       (struct db_value[]){DB_VALUE_BYTES(id, CLAIM_ID)}, 1);
 }
 
@@ -251,6 +252,6 @@ enum db_result claims_put_off(struct db *db, const unsigned char id[CLAIM_ID], i
 
 enum db_result claims_purge(struct db *db, int64_t now)
 {
-    return db_execute(db, "DELETE FROM claim WHERE asked_at < ? LIMIT 1000",
+    return db_execute(db, "DELETE FROM claim WHERE asked_at < ? ORDER BY asked_at LIMIT 500",
                       (struct db_value[]){DB_VALUE_INT(now - LIMIT_CLAIM_KEPT_S * TIME_SECOND)}, 1);
 }

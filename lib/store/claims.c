@@ -191,7 +191,7 @@ static enum db_result confirm_take(struct db *db, struct confirm_work *work)
                                .now = confirm->now};
     enum db_result result = db_execute(
         db,
-        "UPDATE claim SET state = 'used', sealed = NULL WHERE user_id = ? AND asked_at > ?"
+        "UPDATE claim SET state = 'used', sealed = NULL, due_at = NULL WHERE user_id = ? AND asked_at > ?"
         " AND address_index = ?",
         (struct db_value[]){db_text(confirm->user),
                             DB_VALUE_INT(confirm->now - LIMIT_CLAIM_LIFE_S * TIME_SECOND),
