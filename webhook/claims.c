@@ -68,12 +68,18 @@ static int read_address(struct front *front, struct http_request *request,
     return -1;
 }
 
-/* A proxy on this machine speaks for everybody: it is not counted as one host. */
-static const char *counted_peer(const struct http_request *request)
+/* Who asks, beyond our proxies. One on this machine that was not said to be a proxy may speak for
+ * everybody: it is not counted as one host. */
+static const char *counted_peer(const struct front *front, const struct http_request *request,
+                                char text[ADDRESS_TEXT])
 {
-    const char *peer = http_peer(request);
+    struct address client = gate_client(front->gate, request);
 
-    return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0 ? NULL : peer;
+    address_format(&client, text);
+    if (gate_is_unlimited(front->gate, &client) || strncmp(text, "127.", 4) == 0 ||
+        strcmp(text, "::1") == 0)
+        return NULL;
+    return text;
 }
 
 static void claim_kept(void *operation, enum db_result result)
@@ -94,7 +100,7 @@ static void claim_kept(void *operation, enum db_result result)
 
 void claims_post(struct front *front, struct http_request *request, const struct route_parts *parts)
 {
-    char *typed = NULL, *normalised = NULL;
+    char *typed = NULL, *normalised = NULL, peer[ADDRESS_TEXT];
     struct json_object *object;
     struct id_token token;
 
@@ -112,7 +118,7 @@ void claims_post(struct front *front, struct http_request *request, const struct
     }
     struct claim *claim = claim_new(front, request);
     claim_ask_make(front->engine->vault, token.user, token.team, typed, normalised,
-                   counted_peer(request), clock_now(), &claim->ask);
+                   counted_peer(front, request, peer), clock_now(), &claim->ask);
     if (!front_submit(front, &claim_ask_batch, &claim->ask, claim_kept))
         claim_kept(&claim->ask, DB_GONE);
 out:
