@@ -26,8 +26,10 @@ void doctor_note(struct doctor *doctor, enum finding finding, const char *about,
 void doctor_database(struct doctor *doctor);  /* reachability, durability, schema, index key */
 void doctor_sources(struct doctor *doctor);   /* each shop's settings and deliveries */
 void doctor_catalogue(struct doctor *doctor); /* rules, unmapped products */
-void doctor_people(struct doctor *doctor);    /* tokens */
-void doctor_host(struct doctor *doctor);      /* folder, descriptors */
-void doctor_network(struct doctor *doctor);   /* shops' APIs, Miro, the front */
+/* Where products are bought, and how addresses are claimed. */
+void doctor_buyers(struct doctor *doctor, const struct catalogue *catalogue);
+void doctor_people(struct doctor *doctor);  /* tokens */
+void doctor_host(struct doctor *doctor);    /* folder, descriptors */
+void doctor_network(struct doctor *doctor); /* shops' APIs, Miro, the front */
 
 #endif

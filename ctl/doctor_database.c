@@ -288,6 +288,7 @@ void doctor_catalogue(struct doctor *doctor)
                     catalogue->version, catalogue->entitlement_count, catalogue->rule_count);
     rules_note(doctor, catalogue);
     unmapped_note(doctor);
+    doctor_buyers(doctor, catalogue);
     catalogue_free(catalogue);
 }
 

@@ -256,11 +256,58 @@ CREATE TABLE IF NOT EXISTS link (
 CREATE TABLE IF NOT EXISTS contested_address (
     address_index BINARY(32) NOT NULL,
     user_id VARBINARY(32) NOT NULL,
-    origin ENUM('profile','claim','support','import') NOT NULL,
+    origin ENUM('profile','claim','support','import','order') NOT NULL,
     seen_at BIGINT NOT NULL,
     resolved_at BIGINT NULL,
     PRIMARY KEY (address_index, user_id),
     KEY contested_address_user (user_id)
+) ENGINE=InnoDB;
+
+-- An order whose reference names user_id, and whose address was another user's. open: the reference decides; a
+-- code mailed to the address settles it, for the reference's user or for the address.
+CREATE TABLE IF NOT EXISTS contested_order (
+    source_id INT UNSIGNED NOT NULL,
+    order_id VARBINARY(128) NOT NULL,
+    address_index BINARY(32) NOT NULL,
+    user_id VARBINARY(32) NOT NULL,
+    decision ENUM('open','reference','address') NOT NULL DEFAULT 'open',
+    seen_at BIGINT NOT NULL,
+    decided_at BIGINT NULL,
+    PRIMARY KEY (source_id, order_id),
+    KEY contested_order_address (address_index, decision)
+) ENGINE=InnoDB;
+
+-- Whose an address was before it moved to another user: the one who lost it is told.
+CREATE TABLE IF NOT EXISTS link_moved (
+    user_id VARBINARY(32) NOT NULL,
+    address_index BINARY(32) NOT NULL,
+    moved_at BIGINT NOT NULL,
+    PRIMARY KEY (user_id, address_index)
+) ENGINE=InnoDB;
+
+-- A user's wish to be given an address, and the mail that takes the code to it. asked: nobody has looked at it
+-- yet; mailing: its mail is due at due_at, or on its way until then (NULL: nothing is due any more); dropped: no mail goes, because nothing is known
+-- of the address, a limit is reached, the server refused it, or its time is over. sealed holds the code and the
+-- address as it was typed, until there is nothing left to mail; code_mac is bound to the user and the address.
+CREATE TABLE IF NOT EXISTS claim (
+    claim_id BINARY(16) NOT NULL PRIMARY KEY,
+    user_id VARBINARY(32) NOT NULL,
+    team_id VARBINARY(32) NOT NULL,
+    address_index BINARY(32) NOT NULL,
+    peer BINARY(32) NULL,
+    code_mac VARBINARY(128) NOT NULL,
+    sealed VARBINARY(640) NULL,
+    state ENUM('asked','mailing','mailed','dropped','used') NOT NULL DEFAULT 'asked',
+    tries INT UNSIGNED NOT NULL DEFAULT 0,
+    attempts INT UNSIGNED NOT NULL DEFAULT 0,
+    asked_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL,
+    due_at BIGINT NULL,
+    KEY claim_user (user_id, asked_at),
+    KEY claim_address (address_index, asked_at),
+    KEY claim_peer (peer, asked_at),
+    KEY claim_due (due_at),
+    KEY claim_age (asked_at)
 ) ENGINE=InnoDB;
 
 CREATE TABLE IF NOT EXISTS miro_user (

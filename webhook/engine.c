@@ -14,6 +14,7 @@
 #include "keyring_proof.h"
 #include "known_keys.h"
 #include "shops/shop.h"
+#include "store/claims.h"
 #include "store/feed.h"
 #include "store/health.h"
 #include "store/inbox.h"
@@ -25,8 +26,9 @@
 
 /* Every kind of operation that this program submits. */
 static const struct batch_kind *const kinds[] = {
-    &inbox_put_batch,    &standing_batch, &people_install_batch, &people_profile_batch,
-    &people_state_batch, &health_batch,   &known_keys_batch,     &key_word_batch,
+    &inbox_put_batch,    &standing_batch,      &people_install_batch, &people_profile_batch,
+    &people_state_batch, &health_batch,        &known_keys_batch,     &key_word_batch,
+    &claim_ask_batch,    &claim_confirm_batch,
 };
 
 static const struct batch_kind *const feed_kinds[] = {&feed_batch};

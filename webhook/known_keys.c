@@ -99,6 +99,11 @@ bool known_keys_loaded(const struct known_keys *keys)
     return keys->catalogue != NULL;
 }
 
+const struct catalogue *known_keys_catalogue(const struct known_keys *keys)
+{
+    return keys->catalogue;
+}
+
 bool known_keys_has(const struct known_keys *keys, const char *key)
 {
     return keys->catalogue && catalogue_has_key(keys->catalogue, key);

@@ -7,6 +7,7 @@
 #include <stdbool.h>
 
 #include "db/batch.h"
+#include "entitlement/catalogue.h"
 
 struct front;
 struct known_keys;
@@ -17,6 +18,8 @@ void known_keys_free(struct known_keys *keys); /* after the engine's end */
 void known_keys_look(struct known_keys *keys);
 /* Whether a catalogue, if only an empty one, was read yet. */
 bool known_keys_loaded(const struct known_keys *keys);
+/* The catalogue in force, borrowed until the loop turns; NULL until one was read. */
+const struct catalogue *known_keys_catalogue(const struct known_keys *keys);
 bool known_keys_has(const struct known_keys *keys, const char *key);
 
 /* The operation is private. */

@@ -5,7 +5,9 @@
 
 #include "base/mem.h"
 #include "base/text.h"
+#include "checkout.h"
 #include "checks.h"
+#include "claims.h"
 #include "cors.h"
 #include "deliveries.h"
 #include "internal.h"
@@ -24,6 +26,9 @@ static const struct route public_routes[] = {
     {"POST", "/webhooks/{source}/{secret}", deliveries_post, true},
     {"GET, HEAD", "/v1/entitlements", checks_get, true},
     {"GET, HEAD", "/v1/entitlements/{key}", checks_get, true},
+    {"POST", "/v1/checkout", checkout_post, true},
+    {"POST", "/v1/claims", claims_post, true},
+    {"POST", "/v1/claims/confirm", claims_confirm_post, true},
     {"GET", "/oauth/start", oauth_start, false},
     {"GET", "/oauth/callback", oauth_callback, false},
     {0},

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "store/claims.h"
 #include "store/feed.h"
 #include "store/inbox.h"
 #include "worker.h"
@@ -42,6 +43,8 @@ enum db_result housekeeping_round(struct worker *worker, struct round *round)
     result = set_clock_right(worker, &more);
     if (result == DB_OK)
         result = feed_purge(worker->db, &purged);
+    if (result == DB_OK)
+        result = claims_purge(worker->db, clock_now());
     if (result != DB_OK)
         return result;
     if (purged < LIMIT_FEED_PURGE_ROWS && !more)

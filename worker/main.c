@@ -215,8 +215,8 @@ static void reload(struct worker *worker)
 static enum db_result run_round(struct worker *worker, struct round *round)
 {
     static enum db_result (*const parts[])(struct worker *, struct round *) = {
-        keys_round,  drain_round,   reread_round,      redo_round,
-        token_round, profile_round, housekeeping_round};
+        keys_round,  drain_round,   reread_round, redo_round,
+        token_round, profile_round, mail_round,   housekeeping_round};
     enum db_result result = DB_OK;
 
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]) && result == DB_OK; i++) {
@@ -353,6 +353,7 @@ static void lanes_close(struct worker *worker)
 
 static void worker_free(struct worker *worker)
 {
+    worker_mails_free(worker);
     http_client_free(worker->client);
     pulse_free(worker->pulse);
     loop_timer_free(worker->stop);

@@ -30,6 +30,7 @@ struct worker {
     char owner[64];       /* names this process in leases: owner_name() */
     const char *program;  /* "worker" or "resync": among the holders of keys */
     int64_t keys_said_at; /* when it last said which it holds (monotonic) */
+    struct mails *mails;  /* on their way to the mail server; NULL before the first */
     struct {
         int64_t until;      /* not to be asked before (monotonic) */
         unsigned failures;  /* calls without an answer, in a row */
@@ -72,6 +73,11 @@ enum db_result keys_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));
 /* At the end; if the database is away, time says it. */
 void keys_leave(struct worker *worker);
+/* Mails that are due, and what came of those that were. */
+enum db_result mail_round(struct worker *worker, struct round *round)
+    __attribute__((warn_unused_result));
+bool worker_mails_under_way(const struct worker *worker);
+void worker_mails_free(struct worker *worker); /* breaks off those under way: they are due again */
 /* Deletes what is of no use any more, some at a time, once a minute. */
 enum db_result housekeeping_round(struct worker *worker, struct round *round)
     __attribute__((warn_unused_result));

@@ -81,6 +81,7 @@
 #define LIMIT_ADDRESS 254       /* an e-mail address, RFC 5321 */
 #define LIMIT_REFERENCE 200     /* a signed buyer reference */
 #define LIMIT_REFERENCE_S 86400 /* which is good for as long */
+#define LIMIT_API_BODY 4096     /* bytes that a plugin may post */
 
 /* Orders. */
 #define LIMIT_ORDER_ID 128 /* bytes of a shop's order, line, refund, dispute id */
@@ -182,6 +183,21 @@
 #define LIMIT_MIRO_TOKEN 1900        /* bytes of a token: sealed, it fits its column */
 #define LIMIT_MIRO_SCOPE 512
 #define LIMIT_MIRO_EXPIRY_S 3155760000 /* a century; no token that lives longer is told apart */
+
+/* Claims, and their mails. */
+#define LIMIT_CLAIM_LIFE_S 900      /* a code's */
+#define LIMIT_CLAIM_TRIES 5         /* wrong ones, before a code is of no use */
+#define LIMIT_CLAIM_WINDOW_S 3600   /* in which the next four are counted */
+#define LIMIT_CLAIMS_KEPT_USER 20   /* of one user: a further one is answered, and forgotten */
+#define LIMIT_CLAIM_MAILS_USER 10   /* that one user may cause */
+#define LIMIT_CLAIM_MAILS_ADDRESS 5 /* to one address */
+#define LIMIT_CLAIM_MAILS_PEER 60   /* that one host may cause, unless it is this one: a proxy */
+#define LIMIT_CLAIM_KEPT_S 86400    /* older ones are deleted */
+#define LIMIT_CLAIM_NAMES 20        /* purchases that a mail names */
+#define LIMIT_MAIL_CONNECT_MS 10000
+#define LIMIT_MAIL_TOTAL_MS 60000
+#define LIMIT_MAIL_LEASE_S 120 /* then a mail whose worker is gone is sent by another */
+#define LIMIT_MAILS_IN_FLIGHT 4
 
 /* The change feed. */
 #define LIMIT_FEED_COMMIT_S 30 /* from a writer's feed row to its COMMIT, else it rolls back */

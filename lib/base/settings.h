@@ -86,8 +86,13 @@ struct settings_source {
     char **unpaid_methods; /* NULL-terminated: ways to pay that are paid once it is completed */
 };
 
+enum starttls { STARTTLS_OPPORTUNISTIC, STARTTLS_REQUIRED, STARTTLS_NEVER };
+
 struct settings_mail {
     char *smtp_url, *from; /* NULL: no mail */
+    enum starttls starttls;
+    char *tls_ca;                   /* NULL: the system's authorities */
+    struct secret_list credentials; /* at most one, "user:password"; empty: none */
 };
 
 struct settings {

@@ -22,6 +22,13 @@ static const char *const encodings[] = {
     NULL,
 };
 
+static const char *const starttls_names[] = {
+    [STARTTLS_OPPORTUNISTIC] = "opportunistic",
+    [STARTTLS_REQUIRED] = "required",
+    [STARTTLS_NEVER] = "never",
+    NULL,
+};
+
 const char *provider_name(enum provider provider)
 {
     return providers[provider];
@@ -419,5 +426,27 @@ const struct setting settings_table[] = {
      .offset = MAIL(from),
      .needed = true,
      .help = "The sender's address."},
+    {.section = "mail",
+     .key = "starttls",
+     .type = SETTING_CHOICE,
+     .offset = MAIL(starttls),
+     .fallback = "opportunistic",
+     .choices = starttls_names,
+     .help = "`smtp://` only. `opportunistic`: TLS where the server offers it, and where "
+             "`credentials_file` is set always, unless the server is this machine. `required`: no "
+             "mail without it. `never`: none. A certificate is always checked, but for that of a "
+             "server on this machine with `opportunistic`."},
+    {.section = "mail",
+     .key = "tls_ca",
+     .type = SETTING_FILE,
+     .offset = MAIL(tls_ca),
+     .help = "The certificate of the authority that vouches for the mail server. Without it, those "
+             "that the system trusts."},
+    {.section = "mail",
+     .key = "credentials_file",
+     .type = SETTING_SECRETS,
+     .offset = MAIL(credentials),
+     .max = 1,
+     .help = "`user:password` in one line, to sign in to the mail server. Without it, none."},
 };
 const size_t settings_table_count = sizeof(settings_table) / sizeof(settings_table[0]);

@@ -175,7 +175,12 @@ static void put_content(struct buf *out, const struct standing *standing,
     }
     buf_puts(out, "],\"identity\":{\"state\":\"");
     buf_puts(out, identity_name(answer->identity));
-    buf_puts(out, "\"}}");
+    buf_putc(out, '"');
+    if (standing->moved_at != 0) {
+        buf_puts(out, ",\"address_moved_at\":");
+        put_time(out, standing->moved_at);
+    }
+    buf_puts(out, "}}");
 }
 
 void answer_write(const struct standing *standing, const struct answer *answer,

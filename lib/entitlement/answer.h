@@ -33,6 +33,7 @@ struct standing {
     struct holding *holdings;
     size_t holding_count;
     bool has_address;
+    int64_t moved_at; /* when an address of theirs last became another user's, or 0 */
     size_t valid_tokens, refused_tokens;
 };
 

@@ -7,6 +7,7 @@
 #include "base/mem.h"
 #include "store/catalogue_store.h"
 #include "store/order_alias.h"
+#include "store/order_contest.h"
 #include "store/order_pin.h"
 #include "store/order_work.h"
 
@@ -246,11 +247,15 @@ static enum db_result batch_run(struct db *db, struct order_batch *batch,
     }
     if (!batch->context->dry_run)
         result = order_facts_write(db, batch);
+    if (result == DB_OK)
+        result = order_contest_heed(db, batch);
     if (result != DB_OK)
         return result;
     batch_project(batch);
     batch_choose_causes(batch, news, count);
     result = order_difference(db, batch);
+    if (result == DB_OK && !batch->context->dry_run)
+        result = order_contest_note(db, batch);
     if (result == DB_OK && !batch->context->dry_run)
         result = order_addresses_write(db, batch);
     return result;
@@ -379,6 +384,8 @@ enum db_result orders_known(struct db *db, const struct source_map *sources, uin
 
     batch_begin(&batch, &context, NULL, &news, 1);
     result = order_facts_read(db, &batch);
+    if (result == DB_OK)
+        result = order_contest_heed(db, &batch);
     if (result == DB_OK) {
         struct known_order *known = &batch.orders[0].known;
 

@@ -95,6 +95,24 @@ static enum db_result contest(struct db *db, const unsigned char index[DIGEST_LE
                       4);
 }
 
+/* Who loses an address is told so by their next answer, until it is theirs again. */
+static enum db_result note_moved(struct db *db, const struct people_link *link,
+                                 const unsigned char index[DIGEST_LEN], const char *holder)
+{
+    enum db_result result =
+        db_execute(db, "DELETE FROM link_moved WHERE user_id = ? AND address_index = ?",
+                   (struct db_value[]){db_text(link->user), DB_VALUE_BYTES(index, DIGEST_LEN)}, 2);
+
+    if (result != DB_OK || holder[0] == '\0')
+        return result;
+    return db_execute(db,
+                      "INSERT INTO link_moved (user_id, address_index, moved_at) VALUES (?,?,?)"
+                      " ON DUPLICATE KEY UPDATE moved_at = VALUES(moved_at)",
+                      (struct db_value[]){db_text(holder), DB_VALUE_BYTES(index, DIGEST_LEN),
+                                          DB_VALUE_INT(link->now)},
+                      3);
+}
+
 /* Writes the link and what follows from it: the contest is over, the cause is kept, answers change.
  */
 static enum db_result link_write(struct db *db, const struct people_link *link,
@@ -122,6 +140,8 @@ static enum db_result link_write(struct db *db, const struct people_link *link,
                        (struct db_value[]){DB_VALUE_INT(link->now),
                                            DB_VALUE_BYTES(index, DIGEST_LEN), db_text(link->user)},
                        3);
+    if (result == DB_OK)
+        result = note_moved(db, link, index, holder);
     if (result == DB_OK && holder[0] != '\0')
         result = note_link(db, cause, "unlinked", index, holder, holder, link->user, link->now);
     if (result == DB_OK)
@@ -188,6 +208,12 @@ enum db_result people_link(struct db *db, const struct vault *vault, struct peop
     struct link_work work = {vault, link};
 
     return db_transaction(db, link_and_user_body, &work);
+}
+
+enum db_result people_link_within(struct db *db, const struct vault *vault,
+                                  struct people_link *link)
+{
+    return link_and_user_body(db, &(struct link_work){vault, link});
 }
 
 struct unlink_work {

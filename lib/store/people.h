@@ -60,6 +60,9 @@ struct people_link {
 };
 enum db_result people_link(struct db *db, const struct vault *vault, struct people_link *link)
     __attribute__((warn_unused_result));
+/* The same in the caller's transaction. */
+enum db_result people_link_within(struct db *db, const struct vault *vault,
+                                  struct people_link *link) __attribute__((warn_unused_result));
 enum db_result people_unlink(struct db *db, const struct vault *vault, const char *address,
                              const char *by, const char *why, int64_t now, bool *found)
     __attribute__((warn_unused_result));

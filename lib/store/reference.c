@@ -107,11 +107,13 @@ bool reference_fits(const struct reference *reference, const char *source,
     if (!digest_equal(head, sizeof(head), reference->source, sizeof(reference->source)) ||
         placed > reference->expires_at)
         return false;
+    if (!order->lines_known)
+        return true;
     for (size_t i = 0; i < order->line_count; i++) {
         const struct fact_line *line = &order->lines[i];
-        const char *const selectors[] = {line->product, line->variant, line->sku};
+        const char *const selectors[] = {line->product, line->product2, line->variant, line->sku};
 
-        for (size_t s = 0; s < 3; s++) {
+        for (size_t s = 0; s < sizeof(selectors) / sizeof(selectors[0]); s++) {
             if (selectors[s] == NULL)
                 continue;
             digest_head(selectors[s], head);

@@ -29,7 +29,9 @@ int reference_write(const struct vault *vault, const char *user, const char *tea
 bool reference_read(const struct vault *vault, const char *text, struct reference *out)
     __attribute__((warn_unused_result));
 /* Whether it is good for this order: made for its source and for a product on it, and not expired
- * when the order was paid or, unpaid, last changed. */
+ * when the order was paid or, unpaid, last changed. Words that tell a reference and not the order's
+ * lines (Stripe's session, Lemon Squeezy's order) are not judged by the product: whether they fit
+ * must not depend on what else is known by then. */
 bool reference_fits(const struct reference *reference, const char *source,
                     const struct fact_snapshot *order) __attribute__((warn_unused_result));
 

@@ -26,9 +26,9 @@ void standing_read_free(struct standing_read *read)
 
 /*
  * One statement for all users, and so one consistent view: what their linked addresses hold, what
- * they hold by their own id, what operators gave them, and their tokens. Every arm gives (kind,
- * user, key, state, quantity, ends, grace, address); the second finds its user by the digest of the
- * id. A row before them says where the statement ran.
+ * they hold by their own id, what operators gave them, which addresses they lost, and their tokens.
+ * Every arm gives (kind, user, key, state, quantity, ends, grace, address); the second finds its
+ * user by the digest of the id. A row before them says where the statement ran.
  */
 #define ARM_LINKS                                                                                \
     "SELECT 5, NULL, NULL, 0, 0, NULL, NULL, " FEED_PLACE " UNION ALL"                           \
@@ -41,18 +41,37 @@ void standing_read_free(struct standing_read *read)
 #define ARM_GRANTS                                                                             \
     ") UNION ALL SELECT 3, g.user_id, g.entitlement_key, 1, g.quantity, g.ends_at, NULL, NULL" \
     " FROM manual_grant g WHERE g.revoked_at IS NULL AND g.user_id IN ("
+#define ARM_MOVED                                                         \
+    ") UNION ALL SELECT 6, m.user_id, NULL, 0, 0, m.moved_at, NULL, NULL" \
+    " FROM link_moved m WHERE m.user_id IN ("
 #define ARM_TOKENS                                                                            \
     ") UNION ALL SELECT 4, t.user_id, NULL, CAST(t.state AS UNSIGNED), COUNT(*), NULL, NULL," \
     " NULL FROM miro_token t WHERE t.user_id IN ("
-enum arm { ARM_KIND_LINK = 1, ARM_KIND_OWN, ARM_KIND_GRANT, ARM_KIND_TOKEN, ARM_KIND_PLACE };
+enum arm {
+    ARM_KIND_LINK = 1,
+    ARM_KIND_OWN,
+    ARM_KIND_GRANT,
+    ARM_KIND_TOKEN,
+    ARM_KIND_PLACE,
+    ARM_KIND_MOVED
+};
+
+/* The arms in the order of the text, each of which lists all users once. */
+static const struct {
+    enum arm kind;
+    const char *sql;
+} arms[] = {{ARM_KIND_LINK, ARM_LINKS},
+            {ARM_KIND_OWN, ARM_OWN},
+            {ARM_KIND_GRANT, ARM_GRANTS},
+            {ARM_KIND_MOVED, ARM_MOVED},
+            {ARM_KIND_TOKEN, ARM_TOKENS}};
+#define ARM_COUNT (sizeof(arms) / sizeof(arms[0]))
 
 /* The statement's text for a padded number of users. */
 static void standing_sql(struct buf *sql, size_t users)
 {
-    static const char *const arms[] = {ARM_LINKS, ARM_OWN, ARM_GRANTS, ARM_TOKENS};
-
-    for (size_t i = 0; i < sizeof(arms) / sizeof(arms[0]); i++) {
-        buf_puts(sql, arms[i]);
+    for (size_t i = 0; i < ARM_COUNT; i++) {
+        buf_puts(sql, arms[i].sql);
         db_repeat(sql, "?", users);
     }
     buf_puts(sql, ") GROUP BY t.user_id, t.state");
@@ -102,6 +121,8 @@ static void standing_take(struct standing_read *read, enum arm arm, const struct
         standing->has_address = true;
         add_subject(read, db_bytes(rows, 7, &len));
     }
+    if (arm == ARM_KIND_MOVED && db_time_of(rows, 5) > standing->moved_at)
+        standing->moved_at = db_time_of(rows, 5);
     if (arm == ARM_KIND_TOKEN) {
         if (db_int(rows, 3) == 1)
             standing->valid_tokens += (size_t)db_int(rows, 4);
@@ -141,6 +162,7 @@ static void standing_reset(struct standing_read *read, const unsigned char own[D
     add_subject(read, own);
     read->place[0] = '\0';
     standing->has_address = false;
+    standing->moved_at = 0;
     standing->valid_tokens = standing->refused_tokens = 0;
 }
 
@@ -152,11 +174,11 @@ static enum db_result standing_query(struct db *db, struct standing_batch_work *
     struct db_rows *rows;
     enum db_result result;
 
-    for (int arm = ARM_KIND_LINK; arm <= ARM_KIND_TOKEN; arm++) {
+    for (size_t arm = 0; arm < ARM_COUNT; arm++) {
         for (size_t i = 0; i < padded; i++) {
             size_t at = i < work->count ? i : work->count - 1;
 
-            if (arm == ARM_KIND_OWN)
+            if (arms[arm].kind == ARM_KIND_OWN)
                 values_add_bytes(&values, work->subjects[at], DIGEST_LEN);
             else
                 values_add_text(&values, work->reads[at]->standing.user);

@@ -19,6 +19,7 @@ static const char *const purpose_names[VAULT_PURPOSES] = {
 static const char *const mac_names[VAULT_MACS] = {
     [VAULT_MAC_STATE] = "purchase-sync mac state v1",
     [VAULT_MAC_REFERENCE] = "purchase-sync mac reference v1",
+    [VAULT_MAC_CLAIM] = "purchase-sync mac claim v1",
 };
 static const char mark_name[] = "purchase-sync key mark v1";
 

@@ -31,6 +31,7 @@ enum vault_purpose {
 enum vault_mac {
     VAULT_MAC_STATE,     /* OAuth state */
     VAULT_MAC_REFERENCE, /* buyer references */
+    VAULT_MAC_CLAIM,     /* codes of claims */
     VAULT_MACS
 };
 

@@ -66,7 +66,8 @@ OF_USERS = {
 FIRSTS = {"delivery": "id"}
 # Rows that an installation has however large it is, or that do not stay.
 NOT_CLONED = {"source", "sealed_key", "catalogue_version", "catalogue_entitlement", "catalogue_rule",
-              "catalogue_rule_grant", "schema_migration", "schema_lease", "worker_counter", "change_feed", "oauth_state"}
+              "catalogue_rule_grant", "schema_migration", "schema_lease", "worker_counter", "change_feed", "oauth_state",
+              "sealing_key", "key_holder"}
 
 
 def woocommerce_order(number, status, products):

@@ -14,6 +14,7 @@ import subscription_life_test as subscription
 from ctl_import_test import HEADER, row
 from fake_miro import error
 from fake_shop import FakeServer
+from mail_server import MailServer, can_run, code_of
 from mariadb import MariaDB
 from miro_tokens_test import RotatingMiro
 from population import TEAM, Population
@@ -72,6 +73,7 @@ class Scenario:
 
     def __init__(self, server):
         self.server = server
+        self.cleanups = []
         self.miro = RotatingMiro()
         self.paddle = subscription.SubscriptionLife()
         self.paddle.api = FakeServer()
@@ -97,6 +99,8 @@ class Scenario:
     def close(self):
         self.run.migrated = False  # rows of no order fill the other tables
         self.run.close()
+        for cleanup in self.cleanups:
+            cleanup()
         self.miro.close()
         self.paddle.api.close()
 
@@ -169,7 +173,7 @@ class Scenario:
         self.run.apply_catalogue(CATALOGUE)
         self.run.start_sandbox()
         self.run.start_webhook()
-        for deed in (self.people, self.deliveries, self.catalogues, self.support, self.imports, self.resyncs,
+        for deed in (self.people, self.deliveries, self.catalogues, self.support, self.imports, self.claims, self.resyncs,
                      self.rebuilds):
             deed()
 
@@ -275,6 +279,33 @@ class Scenario:
             for options in (["--dry-run"], [], []):
                 run.ctl("import", kind, path, *options, expected=None)
 
+    def ask(self, user, path, **body):
+        status, _, answer = self.run.request_json("POST", f"/v1/{path}", json.dumps(body), self.run.bearer(user, TEAM))
+        assert status in (200, 202, 422), (path, status, answer)
+        return answer
+
+    def claims(self):
+        """An order by ZOE's reference with an address that ADA holds; a code decides it, and a mail is late."""
+        run, mail = self.run, MailServer()
+        self.cleanups.append(mail.close)
+        run.configure({"mail": {"smtp_url": f"smtp://127.0.0.1:{mail.port}", "from": "licences@example.com"}})
+        run.ctl("link", ADA, "-", "--take", "--why", "a ticket", stdin=BUYER)
+        reference = self.ask(ZOE, "checkout", source=BILLING, product="10")["reference"]
+        run.deliver_standard({"type": "order.updated", "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+                              "data": {"id": "B-2", "status": "paid", "email": BUYER, "metadata": {
+                                  "miro_reference": reference}, "lines": [{"id": "1", "product": "10", "quantity": 1}]}},
+                             BILLING)
+        run.worker_once()
+        self.ask(ADA, "claims", email=BUYER)
+        run.worker_once()
+        code = code_of(mail.mails()[0])
+        self.ask(ADA, "claims/confirm", email=BUYER, code=f"{(int(code) + 1) % 10**8:08}")
+        for _ in range(2):
+            self.ask(ADA, "claims/confirm", email=BUYER, code=code)
+        mail.stop()
+        self.ask(ZOE, "claims", email=BUYER)
+        run.worker_once()
+
     def resyncs(self):
         self.sandbox("faults", drop=1000000)
         orders = [self.buy(f"new{number}@example.test") for number in range(3)]
@@ -293,6 +324,7 @@ class Scenario:
         self.run.ctl("rebuild")
 
 
+@unittest.skipUnless(can_run(), "needs Node and the packages of tests/peers")
 class Explain(unittest.TestCase):
     """The scenario is played once; then its log is judged."""
 

@@ -244,7 +244,8 @@ class Sealed(unittest.TestCase):
         self.miro = self.enterContext(FakeMiro())
 
     def logged(self, binlog_format):
-        with MariaDB(options=["--log-bin=binlog", "--server-id=1", f"--binlog-format={binlog_format}"]) as server:
+        with MariaDB(options=["--log-bin=binlog", "--sync-binlog=1", "--server-id=1",
+                              f"--binlog-format={binlog_format}"]) as server:
             self.everything(server)
             self.doCleanups()
 

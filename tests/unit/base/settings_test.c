@@ -149,7 +149,7 @@ static const struct {
     {"[server\n",
      "x.conf:8: [miro]: a section that does not end; expected [name] or [name instance]\n"},
     {"[mail]\nsmtp = x\n",
-     "x.conf:9: [mail] smtp: unknown key; expected one of smtp_url, from\n"
+     "x.conf:9: [mail] smtp: unknown key; expected one of smtp_url, from, starttls, tls_ca, credentials_file\n"
      "x.conf:8: [mail] smtp_url: is missing; expected `smtp://host:port` or `smtps://host:port`\n"
      "x.conf:8: [mail] from: is missing; expected an e-mail address\n"},
     {"client_id = 2\n",
