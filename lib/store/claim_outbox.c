@@ -252,6 +252,6 @@ enum db_result claims_put_off(struct db *db, const unsigned char id[CLAIM_ID], i
 
 enum db_result claims_purge(struct db *db, int64_t now)
 {
-    return db_execute(db, "DELETE FROM claim WHERE asked_at < ? ORDER BY asked_at LIMIT 500",
+    return db_execute(db, "DELETE FROM claim WHERE asked_at < ? LIMIT 500",
                       (struct db_value[]){DB_VALUE_INT(now - LIMIT_CLAIM_KEPT_S * TIME_SECOND)}, 1);
 }

@@ -38,9 +38,10 @@ CATALOGUE = {"entitlements": {"icons-pro": {"name": "Icon pack Pro"}, "extra-boa
                           {"source": BILLING, "product": "10", "grants": ["icons-pro"]},
                           {"source": subscription.SHOP, "product": "pri_1", "grants": ["icons-pro"], "grace_days": 7}]}
 
-# Small by nature: a row for a shop, a program, a line of a catalogue.
+# Small by nature: a row for a shop, a program, a key of the keyring, a line of a catalogue.
 SMALL = {"source", "sealed_key", "catalogue_version", "catalogue_entitlement", "catalogue_rule", "catalogue_rule_grant",
-         "resync_source", "worker_counter", "schema_migration", "schema_lease", "tables", "SESSION_STATUS"}
+         "resync_source", "worker_counter", "schema_migration", "schema_lease", "tables", "SESSION_STATUS",
+         "sealing_key", "key_holder"}
 # A scratch table of one import: as large as the file, and the file is what is counted.
 SCRATCH = {"import_order", "import_unmapped", "import_link", "import_grant"}
 
@@ -60,8 +61,14 @@ WALKS = (
 # What takes more in one step than others: (a part of its shape, how many rows).
 STEPS = (("DELETE FROM change_feed", 10000),)
 
-# What this scenario cannot make the programs ask: (a part of its shape, why).
+# What this scenario cannot make the programs ask: (a part of its shape, or of the name of its file, why).
 UNASKED = (
+    ("lib/spool/", "SQLite's, of a file on the front's own disk"),
+    ("lib/store/reseal.c", "opens every sealed row, and the population's copies do not open under their own names; by"
+                           " primary key, 32 at a time: keys_test, drills_test"),
+    ("lib/store/keys.c", "asked by `keys` alone, of a row for each key: keys_test, drills_test"),
+    ("lib/store/key_holders.c", "asked by `keys` alone, of a row for each program: keys_test"),
+    ("lib/store/order_bind.c", "asked once, of a database whose keyring is lost: drills_test"),
     ("INSERT INTO schema_migration", "asked once, of an empty database"),
     ("INSERT INTO sealed_key", "asked once, of an empty database"),
     ("UPDATE schema_lease SET held_until = GREATEST(", "asked by a migration that takes longer than its lease"),
@@ -357,9 +364,9 @@ class Explain(unittest.TestCase):
         self.assertEqual(walkers, [], "\n" + "\n".join(walkers))
 
     def test_nothing_escapes(self):
-        unasked = sorted({f"{file}: {' ... '.join(pieces)}" for file, pieces in written_statements(ROOT)
-                          if not was_asked(pieces, self.shapes)
-                          and not any(part in " ... ".join(pieces) for part, _ in UNASKED)})
+        unasked = sorted(text for text in {f"{file}: {' ... '.join(pieces)}" for file, pieces in
+                                           written_statements(ROOT) if not was_asked(pieces, self.shapes)}
+                         if not any(part in text for part, _ in UNASKED))
         self.assertEqual(unasked, [], "\n" + "\n".join(unasked))
 
 
