@@ -46,28 +46,42 @@ static const char *cell_bytes(const struct cell *cell)
     return cell->text.data == NULL ? "" : cell->text.data;
 }
 
-/* Whether a terminal would obey what stands here: C0, DEL, and C1 as UTF-8 writes it. */
-static bool is_control(const char *text, size_t len)
+/* How many bytes of what stands here a terminal would obey: C0, DEL, C1 as UTF-8 writes it, and the
+ * marks that turn the direction of what follows; 0: none. */
+static size_t obeyed(const char *text, size_t len)
 {
+    static const char *const marks[] = {"\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
+                                        "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
     unsigned char c = (unsigned char)text[0];
     unsigned char next = len > 1 ? (unsigned char)text[1] : 0;
 
-    return c < 0x20 || c == 0x7f || (c == 0xc2 && next >= 0x80 && next <= 0x9f);
+    if (c < 0x20 || c == 0x7f)
+        return 1;
+    if (c == 0xc2 && next >= 0x80 && next <= 0x9f)
+        return 2;
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
+        size_t mark = strlen(marks[i]);
+
+        if (len >= mark && memcmp(text, marks[i], mark) == 0)
+            return mark;
+    }
+    return 0;
 }
 
 void text_escape(const char *text, size_t len, struct buf *out)
 {
     bool utf8 = text_is_utf8(text, len);
 
-    for (size_t i = 0; i < len; i++) {
-        unsigned char c = (unsigned char)text[i];
+    for (size_t i = 0; i < len;) {
+        size_t end = i + obeyed(text + i, len - i);
 
-        if (is_control(text + i, len - i) || (!utf8 && c >= 0x80))
-            buf_printf(out, "\\x%02x", c);
-        else if (i > 0 && (c & 0xc0) == 0x80 && is_control(text + i - 1, len - i + 1))
-            buf_printf(out, "\\x%02x", c); /* the rest of a C1 control */
-        else
-            buf_putc(out, (char)c);
+        if (end == i && (utf8 || (unsigned char)text[i] < 0x80)) {
+            buf_append(out, &text[i++], 1);
+            continue;
+        }
+        end = end == i ? i + 1 : end;
+        for (; i < end; i++)
+            buf_printf(out, "\\x%02x", (unsigned char)text[i]);
     }
 }
 

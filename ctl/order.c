@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "evidence.h"
+#include "order_argument.h"
 #include "page.h"
 #include "queries.h"
 #include "verbs.h"
@@ -332,23 +333,20 @@ static enum exit_code order_write(struct ctl *ctl, const struct evidence *eviden
 
 enum exit_code order_show_run(struct ctl *ctl)
 {
-    uint32_t source_id = ctl_source(ctl, ctl->arguments[0]);
+    struct order_argument order;
     struct evidence evidence;
     struct page *page;
     bool found;
-    enum exit_code code;
+    enum exit_code code = order_argument_find(ctl, &order);
 
-    if (source_id == 0)
-        return EXIT_FAILED;
-    if (strlen(ctl->arguments[1]) > LIMIT_ORDER_ID)
-        return ctl_fail(EXIT_USAGE, "an order's id has at most %d bytes", LIMIT_ORDER_ID);
-    code = evidence_load(ctl, source_id, ctl->arguments[1], &evidence, &found);
+    if (code == EXIT_DONE)
+        code = evidence_load(ctl, order.source_id, order.own, &evidence, &found);
     if (code != EXIT_DONE)
         return code;
     if (!found)
-        return ctl_fail(EXIT_FAILED, "nothing is known of an order %s at %s", ctl->arguments[1],
-                        ctl->arguments[0]);
+        return ctl_fail(EXIT_FAILED, "no facts are known of that order yet: a re-read is due");
     page = page_new();
+    page_text(page, "alias", "asked for as", order_argument_is_alias(&order) ? order.given : NULL);
     code = order_write(ctl, &evidence, page);
     if (code == EXIT_DONE)
         page_print(page, ctl->json);
