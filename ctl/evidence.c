@@ -247,6 +247,10 @@ enum exit_code evidence_owner(struct ctl *ctl, const struct evidence *evidence, 
         buf_puts(out, "nobody: no snapshot tells an address or carries a valid reference");
         return EXIT_DONE;
     case SUBJECT_USER:
+        if (evidence->known.assigned_user != NULL) {
+            buf_printf(out, "Miro user %s, assigned by an operator", evidence->known.assigned_user);
+            return EXIT_DONE;
+        }
         user = owner_user(evidence);
         buf_printf(out, "Miro user %s, by a buyer reference", user == NULL ? "?" : user);
         if (evidence->merged.subject.team[0] != '\0')

@@ -200,6 +200,17 @@ CREATE TABLE IF NOT EXISTS order_alias (
     KEY order_alias_order (order_id, source_id)
 ) ENGINE=InnoDB;
 
+-- Whose an order is, as an operator says: before any reference or address, and dropped by no evidence.
+CREATE TABLE IF NOT EXISTS order_assignment (
+    source_id INT UNSIGNED NOT NULL,
+    order_id VARBINARY(128) NOT NULL,
+    user_id VARBINARY(32) NOT NULL,
+    assigned_at BIGINT NOT NULL,
+    assigned_by VARCHAR(128) NOT NULL,
+    why VARCHAR(255) NOT NULL,
+    PRIMARY KEY (source_id, order_id)
+) ENGINE=InnoDB;
+
 -- What an order gives: a row for each line and key that it grants. subject is an address's blind index, or
 -- the digest of a Miro user's id (which needs no key, so that bound purchases outlive a lost keyring).
 -- All that a check reads stands in contribution_subject: a buyer's orders lie years apart in the table itself.

@@ -117,14 +117,20 @@ static const struct known_snapshot *owning(const struct payments *payments, bool
 }
 
 /*
- * A valid reference decides before any address; a snapshot without either changes nothing. What the
- * first payment of a subscription tells decides before what later ones do: a reference that only
- * they carry is for nobody, unless nobody else is known.
+ * What an operator assigned decides before all evidence. A valid reference decides before any
+ * address; a snapshot without either changes nothing. What the first payment of a subscription
+ * tells decides before what later ones do: a reference that only they carry is for nobody, unless
+ * nobody else is known.
  */
 static struct subject merge_subject(const struct payments *payments)
 {
     struct subject subject = {.kind = SUBJECT_NONE};
     const struct known_snapshot *owner = NULL;
+    if (payments->order->assigned_user) {
+        subject.kind = SUBJECT_USER;
+        subject_of_user(payments->order->assigned_user, subject.id);
+        return subject;
+    }
     for (int later = 0; later < 2 && !owner; later++) {
         owner = owning(payments, !later, names_owner);
         if (!owner)

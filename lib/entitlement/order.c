@@ -52,6 +52,7 @@ void known_order_free(struct known_order *order)
         free(order->disputes[i].id);
     free(order->disputes);
     free(order->subscriptions);
+    free(order->assigned_user);
     free(order->id);
     *order = (struct known_order){0};
 }

@@ -42,6 +42,7 @@ struct known_order {
     size_t dispute_count;
     struct known_subscription *subscriptions;
     size_t subscription_count;
+    char *assigned_user; /* by an operator, or NULL */
 };
 void known_order_free(struct known_order *order); /* the contents */
 

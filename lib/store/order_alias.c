@@ -178,8 +178,8 @@ static enum db_result names_record(struct db *db, struct names *names,
 static enum db_result facts_move(struct db *db, const struct names *names)
 {
     static const char *const tables[] = {
-        "order_snapshot",    "order_line",    "snapshot_refund",   "order_refund",
-        "order_refund_line", "order_dispute", "order_subscription"};
+        "order_snapshot",    "order_line",    "snapshot_refund",    "order_refund",
+        "order_refund_line", "order_dispute", "order_subscription", "order_assignment"};
     struct values keys = {0};
     enum db_result result = DB_OK;
 

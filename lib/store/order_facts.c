@@ -222,6 +222,11 @@ static void subscription_row(struct db_rows *rows, void *arg)
     facts->unpaid_since = db_time_of(rows, 8);
 }
 
+static void assignment_row(struct db_rows *rows, void *arg)
+{
+    order_batch_row(arg, rows)->known.assigned_user = row_text(rows, 2);
+}
+
 /* The tables of facts, parents before their children. */
 static const struct {
     const char *head;
@@ -250,6 +255,8 @@ static const struct {
     {"SELECT source_id, order_id, digest, time, from_api, read_at, CAST(state AS UNSIGNED),"
      " paid_until, unpaid_since FROM order_subscription WHERE (source_id, order_id) IN",
      "", subscription_row},
+    {"SELECT source_id, order_id, user_id FROM order_assignment WHERE (source_id, order_id) IN",
+     "", assignment_row},
 };
 
 enum db_result order_facts_read(struct db *db, struct order_batch *batch)

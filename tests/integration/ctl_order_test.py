@@ -60,6 +60,31 @@ class Orders(unittest.TestCase):
         self.assertEqual(self.site.keys(ZOE), [])
         self.assertEqual(self.site.ctl_json("order", "show", SOURCE, "12")["status"], "refunded")
 
+    def test_an_assignment_comes_before_all_evidence(self):
+        self.sell(12)
+        self.site.ctl("link", ADA, ADDRESS, "--why", "ticket 7")
+        self.assertEqual((self.site.keys(ADA), self.site.keys(ZOE)), (["icons-pro"], []))
+        done = self.site.ctl_json("order", "assign", SOURCE, "12", ZOE, "--why", "bought for Zoe " + HOSTILE)
+        self.assertEqual((done["outcome"], done["user"]), ("assigned", ZOE))
+        self.assertEqual((self.site.keys(ADA), self.site.keys(ZOE)), ([], ["icons-pro"]))
+        self.site.ctl("rebuild", "--check")
+        self.assertEqual(self.site.ctl_json("order", "assign", SOURCE, "12", ZOE, "--why", "x")["changes"], 0)
+        self.site.deliver_woocommerce(json.dumps(order(12, "completed", 9)).encode())
+        self.site.worker_once()
+        self.site.ctl("rebuild")
+        self.assertEqual((self.site.keys(ADA), self.site.keys(ZOE)), ([], ["icons-pro"]))
+        self.assertIn("assigned by an operator", self.site.ctl_json("order", "show", SOURCE, "12")["owner"])
+        told = self.site.ctl("order", "show", SOURCE, "12").stdout
+        self.assertNotIn("\x1b", told)
+        self.assertNotIn("\u202e", told)
+        self.site.ctl("order", "unassign", SOURCE, "12", "--why", "a mistake")
+        self.assertEqual((self.site.keys(ADA), self.site.keys(ZOE)), (["icons-pro"], []))
+        self.site.ctl("order", "unassign", SOURCE, "12", "--why", "again", expected=1)
+        actions = [row["action"] for row in self.site.ctl_json("order", "show", SOURCE, "12")["audit"]]
+        self.assertEqual((actions.count("assigned"), actions.count("unassigned")), (1, 1))
+        for arguments in (["12", ZOE], ["12", "zoe", "--why", "x"]):
+            self.site.ctl("order", "assign", SOURCE, *arguments, expected=2)
+
     def test_a_shop_that_does_not_answer(self):
         self.sell(12)
         self.shop.answers["/wp-json/wc/v3/orders/12"] = Answer({}, 500)
