@@ -41,6 +41,7 @@ static const struct verb verbs[] = {
     {"revoke", NULL, "GRANT", 1, 1, "|--why|", NEEDS_STORE, revoke_run},
     {"link", NULL, "ID EMAIL|-", 2, 2, "|--why|--take|", NEEDS_SEALING, link_run},
     {"unlink", NULL, "EMAIL|-", 1, 1, "|--why|", NEEDS_STORE, unlink_run},
+    {"transfer", NULL, "FROM TO", 2, 2, "|--why|--dry-run|", NEEDS_STORE, transfer_run},
     {"import", "orders", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_orders_run},
     {"import", "links", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_links_run},
     {"import", "grants", "FILE|-", 1, 1, "|--dry-run|", NEEDS_STORE, import_grants_run},
@@ -56,7 +57,7 @@ static const struct verb verbs[] = {
 
 static const struct option_spec specs[] = {
     {"--json", NULL, "answer in JSON", NULL},
-    {"--dry-run", NULL, "catalog, import: show what would change, change nothing", NULL},
+    {"--dry-run", NULL, "catalog, import, transfer: show what would change, change nothing", NULL},
     {"--max-revoke", "PERCENT",
      "catalog: share of the entitled buyers that may lose a key (5 unless told)", NULL},
     {"--state", "STATE", "deliveries list: pending, leased, done or set_aside", NULL},

@@ -18,5 +18,6 @@ verb_run grant_run, revoke_run, link_run, unlink_run;
 verb_run import_orders_run, import_links_run, import_grants_run;
 verb_run trigger_run;
 verb_run keys_run, keys_new_run, keys_promote_run, keys_rewrap_run, keys_start_over_run;
+verb_run transfer_run;
 
 #endif

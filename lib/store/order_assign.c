@@ -102,3 +102,11 @@ enum db_result orders_assign(struct db *db, const struct orders_context *context
 
     return db_transaction(db, assign_body, &work);
 }
+
+enum db_result orders_assign_within(struct db *db, const struct orders_context *context,
+                                    struct order_assign *assign)
+{
+    struct assign_work work = {context, assign};
+
+    return assign_body(db, &work);
+}

@@ -18,5 +18,9 @@ struct order_assign {
 /* In its own transaction, with the order projected anew and records of it. */
 enum db_result orders_assign(struct db *db, const struct orders_context *context,
                              struct order_assign *assign) __attribute__((warn_unused_result));
+/* The same inside the caller's transaction. */
+enum db_result orders_assign_within(struct db *db, const struct orders_context *context,
+                                    struct order_assign *assign)
+    __attribute__((warn_unused_result));
 
 #endif

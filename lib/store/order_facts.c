@@ -255,8 +255,8 @@ static const struct {
     {"SELECT source_id, order_id, digest, time, from_api, read_at, CAST(state AS UNSIGNED),"
      " paid_until, unpaid_since FROM order_subscription WHERE (source_id, order_id) IN",
      "", subscription_row},
-    {"SELECT source_id, order_id, user_id FROM order_assignment WHERE (source_id, order_id) IN",
-     "", assignment_row},
+    {"SELECT source_id, order_id, user_id FROM order_assignment WHERE (source_id, order_id) IN", "",
+     assignment_row},
 };
 
 enum db_result order_facts_read(struct db *db, struct order_batch *batch)

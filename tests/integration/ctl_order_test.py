@@ -85,6 +85,27 @@ class Orders(unittest.TestCase):
         for arguments in (["12", ZOE], ["12", "zoe", "--why", "x"]):
             self.site.ctl("order", "assign", SOURCE, *arguments, expected=2)
 
+    def test_all_that_one_has_goes_to_another(self):
+        self.sell(12)
+        self.sell(13)
+        self.site.ctl("link", ZOE, ADDRESS, "--why", "ticket 7")
+        self.site.ctl("grant", ZOE, "icons-pro", "--why", "a present")
+        self.site.ctl("order", "assign", SOURCE, "13", ZOE, "--why", "hers")
+        moved = {"from": ZOE, "to": ADA, "links": 1, "grants": 1, "orders": 1}
+        shown = self.site.ctl_json("transfer", ZOE, ADA, "--why", "new account", "--dry-run")
+        self.assertEqual(shown, {**moved, "dry_run": True})
+        self.assertEqual((self.site.keys(ZOE), self.site.keys(ADA)), (["icons-pro"], []))
+        self.assertEqual(self.site.ctl_json("transfer", ZOE, ADA, "--why", "new account"), {**moved, "dry_run": False})
+        self.assertEqual((self.site.keys(ZOE), self.site.keys(ADA)), ([], ["icons-pro"]))
+        ada = self.site.ctl_json("user", "show", ADA)
+        self.assertEqual([row["address"] for row in ada["links"]], [ADDRESS])
+        for user in (ZOE, ADA):
+            records = self.site.ctl_json("user", "show", user)["audit"]
+            self.assertEqual([row["after"] for row in records if row["action"] == "transferred"], ["new account"] * 2)
+        self.site.ctl("transfer", ZOE, ADA, "--why", "again", expected=1)
+        for arguments in ((ZOE, ZOE, "--why", "x"), (ZOE, "ada", "--why", "x"), (ZOE, ADA)):
+            self.site.ctl("transfer", *arguments, expected=2)
+
     def test_a_shop_that_does_not_answer(self):
         self.sell(12)
         self.shop.answers["/wp-json/wc/v3/orders/12"] = Answer({}, 500)
