@@ -208,7 +208,8 @@ CREATE TABLE IF NOT EXISTS order_assignment (
     assigned_at BIGINT NOT NULL,
     assigned_by VARCHAR(128) NOT NULL,
     why VARCHAR(255) NOT NULL,
-    PRIMARY KEY (source_id, order_id)
+    PRIMARY KEY (source_id, order_id),
+    KEY order_assignment_user (user_id)
 ) ENGINE=InnoDB;
 
 -- What an order gives: a row for each line and key that it grants. subject is an address's blind index, or

@@ -196,7 +196,9 @@ bool gate_admit_install(struct front *front, struct http_request *request)
     struct address client = gate_client(gate, request), holder = address_holder(&client);
     int64_t own = gate->server->installs_per_address, all = gate->server->installs_all;
     int64_t now = clock_monotonic();
-    if (own > 0 && !gate_is_unlimited(gate, &client)) {
+    if (gate_is_unlimited(gate, &client))
+        return true;
+    if (own > 0) {
         struct allowance_rate rate = allowance_rate_of(own, TIME_MINUTE, own);
         if (allowances_take(gate->installs, &holder, sizeof(holder), &rate, now) > 0) {
             gate_note(front, request, LIMITED_INSTALLS_OF_ADDRESS, &client);

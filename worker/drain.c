@@ -459,10 +459,21 @@ static enum db_result convoy_end(struct worker *worker, struct convoy *convoy)
     return result;
 }
 
-/* Merges the jobs: on a lane, if there is a convoy and they need nothing of any shop; `*passed`
- * says so, and that there may be more. */
+/* Whether a batch may be merged beside others: one that needs nothing of any shop, and holds
+ * nothing that may end this program, which would take the others with it. */
+static bool may_travel(const struct drain *drain, const struct jobs *jobs)
+{
+    for (size_t i = 0; i < jobs->count; i++) {
+        if (jobs->items[i].item.attempts >= LIMIT_SUSPECT_ATTEMPTS)
+            return false;
+    }
+    return jobs->full && !asks_for_something(drain);
+}
+
+/* Merges the jobs: on a lane if they `may` and can; `*passed` says so, and that there may be more.
+ * Inside a wait there is no convoy. */
 static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, struct convoy *convoy,
-                                 bool *passed)
+                                 bool may, bool *passed)
 {
     size_t group_count = worker->settings->source_count + 1;
     struct drain drain = {worker, jobs->items, jobs->count,
@@ -470,10 +481,13 @@ static enum db_result drain_jobs(struct worker *worker, struct jobs *jobs, struc
     enum db_result result = plan_fetches(&drain);
 
     note_crowds(&drain);
-    *passed = result == DB_OK && convoy != NULL && jobs->full && !asks_for_something(&drain);
+    *passed = result == DB_OK && may && may_travel(&drain, jobs);
     if (*passed)
         result = passage_begin(worker, convoy, jobs);
-    else if (result == DB_OK)
+    /* What a lane failed to merge does not keep its leases while a shop is waited for. */
+    if (result == DB_OK && !*passed && convoy != NULL)
+        result = convoy_end(worker, convoy);
+    if (result == DB_OK && !*passed)
         result = drain_here(&drain);
     for (size_t i = 0; i < group_count; i++) {
         for (size_t r = 0; r < FETCH_ROUNDS; r++)
@@ -503,7 +517,8 @@ enum db_result drain_round(struct worker *worker, struct round *round)
     for (size_t batches = 1; result == DB_OK && jobs.count > 0; batches++) {
         round->done += jobs.count;
         round->more = true;
-        result = drain_jobs(worker, &jobs, may_pass(worker, batches) ? &convoy : NULL, &passed);
+        result = drain_jobs(worker, &jobs, worker->waits == 0 ? &convoy : NULL,
+                            may_pass(worker, batches), &passed);
         if (result == DB_OK)
             pulse_beat(worker->pulse);
         jobs_free(&jobs);

@@ -167,7 +167,7 @@
 #define LIMIT_OUTAGE_HUNG_MS 5000    /* a try that takes longer is cut off */
 
 #define LIMIT_CLOCK_JUMP_S 300     /* a time further ahead was told by a clock that was wrong */
-#define LIMIT_CLOCK_JUMP_ROWS 1000 /* deliveries of one source that are set right at a time */
+#define LIMIT_CLOCK_JUMP_ROWS 500 /* deliveries of one source that are set right at a time */
 
 /* Shops' and Miro's bytes. */
 #define LIMIT_EVENT_ID 255        /* bytes of a signed event id */

@@ -146,8 +146,7 @@ const struct setting settings_table[] = {
      .type = SETTING_NETWORKS,
      .offset = SERVER(unlimited_addresses),
      .fallback = "127.0.0.0/8 ::1",
-     .help = "Clients that no limit per address or user applies to; `max_connections` and "
-             "`installs_per_minute` do."},
+     .help = "Clients that no limit of requests or installs applies to; `max_connections` does."},
     {.section = "server",
      .key = "max_connections",
      .type = SETTING_NUMBER,

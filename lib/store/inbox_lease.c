@@ -478,22 +478,28 @@ struct set_right {
     size_t count; /* out */
 };
 
-/* Of the queue's far end, which is short: only those that come again later stand there. */
+/* Of the queue's far end, so many at a time: what was dated ahead stands behind all that comes
+ * again later. */
 static enum db_result set_right_body(struct db *db, void *arg)
 {
     static const char *const statements[] = {
-        "UPDATE delivery SET due_at = ?, last_received_at = LEAST(last_received_at, ?)"
-        " WHERE state = 'pending' AND source_id = ? AND due_at > ? AND last_received_at > ?"
-        " ORDER BY due_at DESC LIMIT ?",
-        "UPDATE delivery SET due_at = ?, leased_at = LEAST(leased_at, ?)"
-        " WHERE state = 'leased' AND source_id = ? AND due_at > ? AND leased_at > ?"
-        " ORDER BY due_at DESC LIMIT ?",
+        "UPDATE delivery JOIN (SELECT id FROM delivery WHERE state = 'pending' AND source_id = ?"
+        " AND due_at > ? ORDER BY due_at DESC LIMIT ?) far USING (id)"
+        " SET due_at = ?, last_received_at = LEAST(last_received_at, ?)"
+        " WHERE last_received_at > ?",
+        "UPDATE delivery JOIN (SELECT id FROM delivery WHERE state = 'leased' AND source_id = ?"
+        " AND due_at > ? ORDER BY due_at DESC LIMIT ?) far USING (id)"
+        " SET due_at = ?, leased_at = LEAST(leased_at, ?)"
+        " WHERE leased_at > ?",
     };
     struct set_right *right = arg;
     int64_t ahead = right->now + LIMIT_CLOCK_JUMP_S * TIME_SECOND;
-    const struct db_value values[] = {
-        DB_VALUE_INT(right->now), DB_VALUE_INT(right->now), DB_VALUE_INT(right->source_id),
-        DB_VALUE_INT(ahead),      DB_VALUE_INT(ahead),      DB_VALUE_INT(LIMIT_CLOCK_JUMP_ROWS)};
+    const struct db_value values[] = {DB_VALUE_INT(right->source_id),
+                                      DB_VALUE_INT(ahead),
+                                      DB_VALUE_INT(LIMIT_CLOCK_JUMP_ROWS),
+                                      DB_VALUE_INT(right->now),
+                                      DB_VALUE_INT(right->now),
+                                      DB_VALUE_INT(ahead)};
     enum db_result result = DB_OK;
 
     right->count = 0;

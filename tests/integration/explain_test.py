@@ -271,6 +271,18 @@ class Scenario:
         run.ctl("revoke", grant, "--why", "taken back")
         run.ctl("link", ADA, "-", "--take", "--why", "a ticket", stdin=BUYER)
         run.ctl("unlink", "-", "--why", "a ticket", stdin=BUYER)
+        order = str(self.buy("otto@example.test"))
+        run.worker_once()
+        run.ctl("order", "refresh", OUTLET, order, "--wait", "0")
+        run.worker_once()
+        for order in ("12", self.population.order(78)):
+            run.ctl("order", "assign", SOURCE, order, ADA, "--why", "a ticket")
+            run.worker_once()
+            run.ctl("order", "refresh", SOURCE, order, expected=None)
+        run.ctl("transfer", ADA, TIM, "--why", "a ticket", "--dry-run")
+        run.ctl("transfer", ADA, TIM, "--why", "a ticket")
+        run.ctl("transfer", self.population.user(9), ZOE, "--why", "a ticket")
+        run.ctl("order", "unassign", SOURCE, "12", "--why", "a ticket")
         run.ctl("doctor", expected=None)
 
     def imports(self):
