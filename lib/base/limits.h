@@ -166,7 +166,7 @@
 #define LIMIT_OUTAGE_GOODS 2         /* ... as many times in a row */
 #define LIMIT_OUTAGE_HUNG_MS 5000    /* a try that takes longer is cut off */
 
-#define LIMIT_CLOCK_JUMP_S 300     /* a time further ahead was told by a clock that was wrong */
+#define LIMIT_CLOCK_JUMP_S 300    /* a time further ahead was told by a clock that was wrong */
 #define LIMIT_CLOCK_JUMP_ROWS 500 /* deliveries of one source that are set right at a time */
 
 /* Shops' and Miro's bytes. */
