@@ -78,9 +78,9 @@ ssize_t send(int file, const void *bytes, size_t len, int flags)
 }
 
 /* A vector is cut within its first part, which is as short as it gets. */
-ssize_t readv(int file, const struct iovec *parts, int count)
+static ssize_t pass_vector(ssize_t (*next)(int, const struct iovec *, int), int file,
+                           const struct iovec *parts, int count)
 {
-    ssize_t (*next)(int, const struct iovec *, int) = fault_next("readv");
     struct iovec first;
     size_t part;
 
@@ -94,20 +94,14 @@ ssize_t readv(int file, const struct iovec *parts, int count)
     return part == 0 ? -1 : next(file, &first, 1);
 }
 
+ssize_t readv(int file, const struct iovec *parts, int count)
+{
+    return pass_vector(fault_next("readv"), file, parts, count);
+}
+
 ssize_t writev(int file, const struct iovec *parts, int count)
 {
-    ssize_t (*next)(int, const struct iovec *, int) = fault_next("writev");
-    struct iovec first;
-    size_t part;
-
-    if (count <= 0 || !is_stream(file))
-        return next(file, parts, count);
-    first = parts[0];
-    part = cut(first.iov_len);
-    if (part == first.iov_len)
-        return next(file, parts, count);
-    first.iov_len = part;
-    return part == 0 ? -1 : next(file, &first, 1);
+    return pass_vector(fault_next("writev"), file, parts, count);
 }
 
 ssize_t sendmsg(int file, const struct msghdr *message, int flags)
