@@ -41,20 +41,36 @@ static const struct known_snapshot *greatest(const struct known_order *order,
     return best;
 }
 
-/* The latest word on lines: those of a payment are what they were when it was made. */
+/* When its lines were so: those of a payment are what they were when it was made. */
+static int64_t lines_time(const struct payments *payments, const struct known_snapshot *one)
+{
+    return one->facts.payment ? payments_made(payments, one) : one->facts.time;
+}
+
+/*
+ * Of one time an object's own lines count before those of a payment, whichever was read later: a
+ * subscription names what it goes on with, its first payment also what was sold beside it.
+ */
+static bool lines_win(const struct payments *payments, const struct known_snapshot *a,
+                      const struct known_snapshot *b)
+{
+    int64_t left = lines_time(payments, a), right = lines_time(payments, b);
+    if (left != right)
+        return left > right;
+    if (!a->facts.payment != !b->facts.payment)
+        return !a->facts.payment;
+    return snapshot_wins(a, b);
+}
+
+/* The latest word on lines. */
 static const struct known_snapshot *latest_lines(const struct payments *payments)
 {
     const struct known_order *order = payments->order;
     const struct known_snapshot *best = NULL;
-    int64_t latest = 0;
     for (size_t i = 0; i < order->snapshot_count; i++) {
         const struct known_snapshot *one = &order->snapshots[i];
-        int64_t time = one->facts.payment ? payments_made(payments, one) : one->facts.time;
-        if (!tells_lines(one) || (best && time < latest) ||
-            (best && time == latest && !snapshot_wins(one, best)))
-            continue;
-        best = one;
-        latest = time;
+        if (tells_lines(one) && (!best || lines_win(payments, one, best)))
+            best = one;
     }
     return best;
 }

@@ -222,6 +222,26 @@ static void test_two_payments_of_one_time(void **state)
     }
 }
 
+/* Lemon Squeezy: the first order and the subscription that it began tell one time and not the same
+ * lines. Which of the two was asked for in a later second decides nothing. */
+static void test_the_subscription_and_its_first_order_are_of_one_time(void **state)
+{
+    (void)state;
+    for (int order_later = 0; order_later < 2; order_later++) {
+        struct known_order order = order_start();
+        struct known_snapshot *paid = pay(&order, FIRST, "order");
+        sell(paid, "small");
+        paid->facts.from_api = true;
+        paid->facts.read_at = LATER + (order_later ? TIME_SECOND : 0);
+        struct known_snapshot *own = add_snapshot(&order, FIRST, ORDER_PAID);
+        sell(own, "big");
+        own->facts.from_api = true;
+        own->facts.read_at = LATER + (order_later ? 0 : TIME_SECOND);
+        check(order_later ? "the order read later" : "the subscription read later", &order, "big",
+              CONTRIBUTION_ACTIVE);
+    }
+}
+
 /* Stripe since basil: the delivery of an invoice does not say which payment paid it, and the answer
  * that does tells the same moment. */
 static void test_a_payment_that_one_of_two_words_names(void **state)
@@ -478,6 +498,7 @@ int main(void)
         cmocka_unit_test(test_a_partial_refund_of_the_first_order_brings_no_old_plan_back),
         cmocka_unit_test(test_words_on_one_payment_are_of_one_time),
         cmocka_unit_test(test_two_payments_of_one_time),
+        cmocka_unit_test(test_the_subscription_and_its_first_order_are_of_one_time),
         cmocka_unit_test(test_a_payment_that_one_of_two_words_names),
         cmocka_unit_test(test_words_that_do_not_say_when_it_was_paid),
         cmocka_unit_test(test_a_trial_and_its_first_payment),
