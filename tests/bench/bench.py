@@ -83,7 +83,7 @@ def measure_memory(server, connections):
 
 def measure(options):
     results, ports = Results(), Ports()
-    with MariaDB(options=SERVER) as server:
+    with MariaDB(options=SERVER, flushes=True) as server:
         results.machine["busy"] = os.getloadavg()[0]
         results.machine["flush"] = int(server.sql("SELECT @@innodb_flush_log_at_trx_commit"))
         assert results.machine["flush"] == 1

@@ -53,7 +53,7 @@ class Size:
     def __init__(self, users, orders, pool):
         self.users = users
         self.orders = orders
-        self.server = MariaDB(options=SERVER + [f"--innodb-buffer-pool-size={pool}"])
+        self.server = MariaDB(options=SERVER + [f"--innodb-buffer-pool-size={pool}"], flushes=True)
         self.run = Deployment(self.server, {"server": {"answer_cache": "false"}})
         self.population = Population(self.run, users, orders)
         self.random = random.Random(users)
@@ -188,7 +188,7 @@ def measure_rates(sizes, pool, seconds, rounds):
 
 def measure_rebuild(counts, pool):
     rows = []
-    with MariaDB(options=SERVER + [f"--innodb-buffer-pool-size={pool}"]) as server:
+    with MariaDB(options=SERVER + [f"--innodb-buffer-pool-size={pool}"], flushes=True) as server:
         for orders in counts:
             with Deployment(server) as run:
                 Population(run, max(1, orders // 3), orders, without=("delivery", "audit")).grow()

@@ -303,7 +303,7 @@ def main():
     parser.add_argument("--smoke", action="store_true")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    with MariaDB() as server, Deployment(server) as run:
+    with MariaDB(flushes=True) as server, Deployment(server) as run:
         run.migrate()
         run.apply_catalogue({"entitlements": {"icons-pro": {"name": "Icon pack Pro"}},
                              "products": [{"source": SOURCE, "product": "10",

@@ -175,7 +175,7 @@ def show(rows):
 
 
 def main():
-    with MariaDB(options=ROOMY) as server:
+    with MariaDB(options=ROOMY, flushes=True) as server:
         rows = [measure(server, orders) for orders in parse()]
     show(rows)
     for peak in ("first_peak", "second_peak"):

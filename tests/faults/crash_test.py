@@ -25,7 +25,7 @@ ORDERS = 20 * KILLS     # of the shop whose webhooks get lost
 class CrashTest(unittest.TestCase):
     def test_nothing_acknowledged_is_lost_or_doubled(self):
         print(f"seed {SEED}, {KILLS} kills", file=sys.stderr, flush=True)
-        with MariaDB() as server:
+        with MariaDB(flushes=True) as server:
             siege = Siege(server, SEED, ORDERS)
             try:
                 siege.besiege(KILLS)

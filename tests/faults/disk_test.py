@@ -42,7 +42,7 @@ class Sent:
 
 class DiskTest(unittest.TestCase):
     def setUp(self):
-        self.server = MariaDB()
+        self.server = MariaDB(flushes=True)
         self.addCleanup(self.server.close)
         self.database_disk = self.control(self.server.folder)
         self.server.surroundings = self.database_disk.environment

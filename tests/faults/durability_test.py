@@ -16,7 +16,7 @@ SETTINGS = ((REDO, "2"), ("sync_binlog", "0"))
 class DurabilityTest(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.server = MariaDB(options=["--log-bin=binlog", "--sync-binlog=1"])
+        cls.server = MariaDB(options=["--log-bin=binlog", "--sync-binlog=1"], flushes=True)
         cls.addClassCleanup(cls.server.close)
 
     def setUp(self):
@@ -58,7 +58,7 @@ class DurabilityTest(unittest.TestCase):
         self.await_ready(200)
 
     def test_without_a_binary_log_its_flushing_is_of_no_account(self):
-        with MariaDB(options=["--skip-log-bin", "--sync-binlog=0"]) as server, Deployment(server) as run:
+        with MariaDB(options=["--skip-log-bin", "--sync-binlog=0"], flushes=True) as server, Deployment(server) as run:
             run.migrate()
             run.start_webhook()
 

@@ -1,8 +1,11 @@
-"""A private MariaDB: its own folder, socket and process, durable, gone with the test.
+"""A private MariaDB: its own folder, socket and process, gone with the test.
 
     with MariaDB() as server:
         name = server.database("shop")
         print(server.sql("SELECT 1", database=name))
+
+What it commits outlives a kill, for the kernel holds it. With `flushes` it is on the disk too, as in operation, which
+takes most of a test's time: for tests of just that, and for measurements.
 
 The server refuses to run as root, so root runs it as `nobody`. Tests connect over the socket as
 `root` without a password, or as USER with PASSWORD, who may do anything in every database.
@@ -112,7 +115,7 @@ class MariaDB:
     variables of its environment from the next start on.
     """
 
-    def __init__(self, tcp=False, options=()):
+    def __init__(self, tcp=False, options=(), flushes=False):
         self._scratch = Scratch("db")
         self._ports = Ports()
         self.folder = self._scratch.path
@@ -120,7 +123,7 @@ class MariaDB:
         self.socket = os.path.join(self.folder, "s")
         self.log = os.path.join(self.folder, "log")
         self.port = self._ports.take() if tcp else None
-        self.options = list(options)
+        self.options = ([] if flushes else ["--innodb-flush-method=nosync"]) + list(options)
         self.surroundings = {}
         self.process = None
         self._names = 0
@@ -202,7 +205,7 @@ class MariaDB:
         self.process = None
 
     def kill(self):
-        """What a power cut leaves: nothing is written any more. start() recovers."""
+        """Nothing is written any more. start() recovers."""
         if self.running():
             self.process.kill()
             self.process.wait()
