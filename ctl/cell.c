@@ -50,8 +50,10 @@ static const char *cell_bytes(const struct cell *cell)
  * marks that turn the direction of what follows; 0: none. */
 static size_t obeyed(const char *text, size_t len)
 {
+    /* NOLINTBEGIN(misc-misleading-bidirectional): they are what is looked for */
     static const char *const marks[] = {"\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c",
                                         "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"};
+    /* NOLINTEND(misc-misleading-bidirectional) */
     unsigned char c = (unsigned char)text[0];
     unsigned char next = len > 1 ? (unsigned char)text[1] : 0;
 

@@ -166,7 +166,7 @@ static enum exit_code verb_call(const struct verb *verb, const struct options *o
 /* A verb that says success must have been heard: a full disk behind stdout is a failure. */
 static enum exit_code output_end(enum exit_code code)
 {
-    if (fflush(stdout) != 0 && code == EXIT_DONE)
+    if ((ferror(stdout) || fflush(stdout) != 0) && code == EXIT_DONE)
         return ctl_fail(EXIT_FAILED, "standard output cannot be written");
     return code;
 }

@@ -96,6 +96,7 @@ static void snapshot_write(const struct evidence *evidence, const struct known_s
 
     digest_hex(snapshot->digest, 8, &digest);
     table_bool(table, snapshot == evidence->merged.winner);
+    /* The winner may be NULL, a snapshot is not. NOLINTNEXTLINE(clang-analyzer-core.*) */
     table_time(table, facts->time);
     table_text(table, order_status_text(facts->status));
     cell_origin(table, origin == NULL ? 0 : origin->delivery_id, facts->from_api);

@@ -103,7 +103,7 @@ void deliveries_free(struct deliveries *deliveries)
 static void forget_old(struct deliveries *deliveries)
 {
     size_t kept = 0;
-    if (deliveries->finished < 2 * SANDBOX_DELIVERIES)
+    if (deliveries->finished < (size_t)2 * SANDBOX_DELIVERIES)
         return;
     for (size_t i = 0; i < deliveries->count; i++) {
         struct delivery *delivery = deliveries->items[i];

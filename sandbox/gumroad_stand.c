@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "gumroad_json.h"
 #include "route.h"
 
@@ -246,12 +247,15 @@ static int64_t day_of(const struct visit *visit, const char *name)
 static bool search_read(struct visit *visit, struct search *search)
 {
     char *key = visit_query(visit, "page_key");
-    long long created, id;
+    int64_t created = 0, id = 0;
     search->from = day_of(visit, "after");
     search->before = day_of(visit, "before");
     search->email = visit_query(visit, "email");
     search->key_created = TIME_NONE;
-    bool good = key == NULL || sscanf(key, "%lld-%lld", &created, &id) == 2;
+    const char *dash = key == NULL ? NULL : strchr(key, '-');
+    bool good =
+        key == NULL || (dash != NULL && text_to_int(key, (size_t)(dash - key), &created) == 0 &&
+                        text_to_int(dash + 1, strlen(dash + 1), &id) == 0);
     if (key != NULL && good) {
         search->key_created = created;
         search->key_id = id;

@@ -21,7 +21,7 @@
  * The knobs of the stand-in Miro and of the faults: what the page calls, and what tests turn.
  */
 
-#define SECONDS_MOST (10 * 365 * 86400)
+#define SECONDS_MOST (INT64_C(10) * 365 * 86400)
 
 /* Members of faults and manners that are plain numbers, with what they may be. */
 struct number_knob {

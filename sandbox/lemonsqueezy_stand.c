@@ -455,7 +455,7 @@ static struct invoice *invoices_of(const struct stand_page *page, int64_t subscr
             all[(*count)++] = (struct invoice){sale, j, sale->payments[j].created};
         }
     }
-    if (*count > 0)
+    if (all != NULL)
         qsort(all, *count, sizeof(*all), newer_first);
     return all;
 }

@@ -65,7 +65,7 @@ struct sale *sale_copy(const struct sale *sale)
     copy->reference = copy_text(sale->reference);
     copy->link = copy_text(sale->link);
     copy->items = copy_array(sale->items, sale->item_count, sizeof(*sale->items));
-    for (size_t i = 0; i < copy->item_count; i++) {
+    for (size_t i = 0; copy->items != NULL && i < copy->item_count; i++) {
         copy->items[i].product = copy_text(sale->items[i].product);
         copy->items[i].variant = copy_text(sale->items[i].variant);
         copy->items[i].sku = copy_text(sale->items[i].sku);
@@ -74,7 +74,7 @@ struct sale *sale_copy(const struct sale *sale)
     copy->payments = copy_array(sale->payments, sale->payment_count, sizeof(*sale->payments));
     copy->disputes = copy_array(sale->disputes, sale->dispute_count, sizeof(*sale->disputes));
     copy->refunds = copy_array(sale->refunds, sale->refund_count, sizeof(*sale->refunds));
-    for (size_t i = 0; i < copy->refund_count; i++) {
+    for (size_t i = 0; copy->refunds != NULL && i < copy->refund_count; i++) {
         const struct sale_refund *refund = &sale->refunds[i];
         copy->refunds[i].reason = copy_text(refund->reason);
         copy->refunds[i].quantities =

@@ -83,6 +83,7 @@ static void create(struct visit *visit)
         return;
     }
     visit->stand = shop;
+    /* Without an error there is a sale. NOLINTNEXTLINE(clang-analyzer-core.NullDereference) */
     changed(visit, sale, sale->updated,
             sale->state == SALE_UNPAID ? SALE_EVENT_CREATED : SALE_EVENT_PAID, 0);
 }

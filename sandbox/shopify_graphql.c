@@ -438,6 +438,7 @@ static struct json_object *cost_tree(const struct stand_shop *shop, int64_t size
     struct json_object *tree = tree_object();
     struct json_object *told = tree_object();
     struct json_object *throttle = tree_object();
+    int64_t restored = size / BUCKET_FILLS;
     tree_number(told, "requestedQueryCost", cost);
     if (paid)
         tree_number(told, "actualQueryCost", cost);
@@ -445,7 +446,7 @@ static struct json_object *cost_tree(const struct stand_shop *shop, int64_t size
         tree_put(told, "actualQueryCost", NULL);
     tree_put(throttle, "maximumAvailable", json_object_new_double((double)size));
     tree_number(throttle, "currentlyAvailable", size - shop->bucket_used);
-    tree_put(throttle, "restoreRate", json_object_new_double((double)(size / BUCKET_FILLS)));
+    tree_put(throttle, "restoreRate", json_object_new_double((double)restored));
     tree_put(told, "throttleStatus", throttle);
     tree_put(tree, "cost", told);
     return tree;

@@ -58,7 +58,7 @@ static void put_product(struct json_object *tree, const struct sale *sale)
 /* When the payment last changed. */
 static int64_t order_changed(const struct sale *sale, size_t payment)
 {
-    int64_t time = sale->created;
+    int64_t time;
     if (payment < sale->payment_count)
         time = sale->payments[payment].paid != TIME_NONE ? sale->payments[payment].paid
                                                          : sale->payments[payment].created;

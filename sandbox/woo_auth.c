@@ -114,7 +114,7 @@ static void add_pair(char **pairs, size_t *count, char *pair)
 /* The sorted parameters, joined. */
 static void join_parameters(const char *query, struct buf *out)
 {
-    char *pairs[PARAMETERS_MOST];
+    char *pairs[PARAMETERS_MOST] = {NULL};
     size_t count = 0;
     while (*query != '\0' && count < PARAMETERS_MOST) {
         size_t len = strcspn(query, "&");

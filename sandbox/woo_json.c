@@ -208,7 +208,7 @@ static struct json_object *order_links(const struct woo_shop *shop, const struct
     snprintf(path, sizeof(path), "orders/%lld", (long long)order->id);
     tree_put(tree, "self", link_to(shop, path, "GET POST PUT PATCH DELETE"));
     tree_put(tree, "collection", link_to(shop, "orders", NULL));
-    strcat(path, "/actions/email_templates");
+    snprintf(path, sizeof(path), "orders/%lld/actions/email_templates", (long long)order->id);
     tree_put(tree, "email_templates", link_to(shop, path, NULL));
     return tree;
 }

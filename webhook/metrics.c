@@ -8,8 +8,9 @@
 #include "base/limits.h"
 #include "base/mem.h"
 
-#define KNOWN_SOURCES (4 * LIMIT_SOURCES) /* a few reloads' worth; later names count as unknown */
-#define UNKNOWN 0                         /* the first row */
+#define KNOWN_SOURCES \
+    ((size_t)4 * LIMIT_SOURCES) /* a few reloads' worth; later names count as unknown */
+#define UNKNOWN 0               /* the first row */
 
 static const char *const delivery_names[] = {
     [DELIVERY_STORED] = "stored",

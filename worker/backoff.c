@@ -5,13 +5,14 @@
 
 int64_t backoff_delay(int64_t base, int64_t most, uint32_t attempt, uint32_t random)
 {
-    int64_t whole = base;
+    int64_t whole = base, half;
 
     for (uint32_t i = 0; i < attempt && whole < most; i++)
         whole *= 2;
     if (whole > most)
         whole = most;
-    return whole / 2 + (int64_t)((double)(whole / 2) * ((double)random / (double)UINT32_MAX));
+    half = whole / 2;
+    return half + (int64_t)((double)half * ((double)random / (double)UINT32_MAX));
 }
 
 int64_t backoff(uint32_t attempt)

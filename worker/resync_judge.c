@@ -350,7 +350,7 @@ static void passage_begin(struct resync *resync, struct passage *passage, struct
  * the next run. */
 int resync_apply(struct resync *resync)
 {
-    struct passage passages[LIMIT_LANES];
+    struct passage passages[LIMIT_LANES] = {0};
     struct lane *lanes = resync->worker->lanes;
     struct resync_place last;
     bool more = true, begun = false;

@@ -419,7 +419,7 @@ int resync_read(struct resync *resync)
 {
     struct page pages[PAGES] = {{.cursor = NULL}};
     struct page *page = &pages[0];
-    struct staging staging;
+    struct staging staging = {0};
     bool more = true;
     int result, staged;
 
@@ -454,7 +454,7 @@ int resync_read(struct resync *resync)
 static int read_orders(struct resync *resync, const struct order_name *orders, size_t count)
 {
     struct haul haul = {0};
-    struct staging staging;
+    struct staging staging = {0};
     int result, staged;
 
     for (size_t i = 0; i < count; i++) {

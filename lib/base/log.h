@@ -25,17 +25,15 @@ struct log_field {
 #define LOG_N(key, value, len) ((struct log_field){key, value, len, 0})
 #define LOG_I(key, value) ((struct log_field){key, NULL, 0, (int64_t)(value)})
 
+/* The first field is not told: cppcheck knows no __VA_OPT__, and a comma needs something before it.
+ */
 #define log_write(level, subsystem, event, ...) \
     log_line(level, subsystem, event,           \
-             (const struct log_field[]){__VA_ARGS__ __VA_OPT__(, ){NULL, NULL, 0, 0}})
-#define log_debug(subsystem, event, ...) \
-    log_write(LOG_DEBUG, subsystem, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_info(subsystem, event, ...) \
-    log_write(LOG_INFO, subsystem, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_warn(subsystem, event, ...) \
-    log_write(LOG_WARN, subsystem, event __VA_OPT__(, ) __VA_ARGS__)
-#define log_error(subsystem, event, ...) \
-    log_write(LOG_ERROR, subsystem, event __VA_OPT__(, ) __VA_ARGS__)
+             (const struct log_field[]){{.key = NULL}, ##__VA_ARGS__, {.key = NULL}} + 1)
+#define log_debug(subsystem, event, ...) log_write(LOG_DEBUG, subsystem, event, ##__VA_ARGS__)
+#define log_info(subsystem, event, ...) log_write(LOG_INFO, subsystem, event, ##__VA_ARGS__)
+#define log_warn(subsystem, event, ...) log_write(LOG_WARN, subsystem, event, ##__VA_ARGS__)
+#define log_error(subsystem, event, ...) log_write(LOG_ERROR, subsystem, event, ##__VA_ARGS__)
 
 struct log_field log_field_text(const char *key, const char *value);
 void log_line(enum log_level level, const char *subsystem, const char *event,

@@ -2,6 +2,7 @@
  * The pure halves of miro.h: an answer's bytes to a result. No sentence made here holds a token or
  * an address.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -190,7 +191,7 @@ enum miro_outcome miro_read_profile(int status, const char *body, size_t len,
     if (state && *state) {
         bool plain = strlen(state) < sizeof(profile.state) &&
                      strspn(state, "abcdefghijklmnopqrstuvwxyz_") == strlen(state);
-        strcpy(profile.state, plain ? state : "unknown");
+        snprintf(profile.state, sizeof(profile.state), "%s", plain ? state : "unknown");
     }
     json_object_put(root);
     *out = profile;

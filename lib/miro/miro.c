@@ -211,7 +211,7 @@ static bool send_form(struct http_client *client, enum call_kind kind,
     call->client = client;
     call->app = app;
     call->form = *form;
-    call->until = clock_monotonic() + LIMIT_FETCH_TOTAL_MS * 1000;
+    call->until = clock_monotonic() + LIMIT_FETCH_TOTAL_MS * INT64_C(1000);
     if (post_form(call))
         return true;
     call_free(call);

@@ -166,7 +166,7 @@ static void local_address(int fd, char *out, size_t room)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } at;
+    } at = {.v6 = {0}};
     socklen_t len = sizeof(at);
     out[0] = '\0';
     if (getsockname(fd, &at.any, &len) != 0) {

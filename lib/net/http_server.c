@@ -18,6 +18,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "net/http_internal.h"
 
 static struct http_server *checked(void *arg)
@@ -299,8 +300,9 @@ static void complain(struct buf *error, const char *listen, const char *what,
 static int split_listen(const char *listen, char **host, char **port)
 {
     const char *colon = strrchr(listen, ':');
-    if (colon == NULL || colon == listen || colon[1] == '\0' ||
-        strspn(colon + 1, "0123456789") != strlen(colon + 1) || atoi(colon + 1) > 65535) {
+    int64_t number;
+    if (colon == NULL || colon == listen ||
+        text_to_int(colon + 1, strlen(colon + 1), &number) != 0 || number > 65535) {
         return -1;
     }
     size_t len = (size_t)(colon - listen);
@@ -340,7 +342,7 @@ static void note_bound(struct http_server *server)
         struct sockaddr any;
         struct sockaddr_in v4;
         struct sockaddr_in6 v6;
-    } at;
+    } at = {.v6 = {0}};
     socklen_t len = sizeof(at);
     if (getsockname(server->fd, &at.any, &len) != 0) {
         die("http_server: getsockname: %s", strerrordesc_np(errno));

@@ -31,14 +31,14 @@ static void on_signal(int number)
 {
     const uint64_t one = 1;
     int saved = errno;
-    ssize_t written;
 
     (void)number;
     if (atomic_fetch_add(&caught.count, 1) > 0) {
-        written = write(STDERR_FILENO, caught.last_words, caught.last_words_len);
+        ssize_t told = write(STDERR_FILENO, caught.last_words, caught.last_words_len);
+        (void)told;
         _exit(EXIT_FAILURE);
     }
-    written = write(caught.fd, &one, sizeof(one));
+    ssize_t written = write(caught.fd, &one, sizeof(one));
     (void)written; /* an eventfd's counter has room for it */
     errno = saved;
 }

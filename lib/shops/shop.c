@@ -22,6 +22,16 @@ const struct shop_adapter *shop_adapter_of(enum provider provider)
     return (unsigned)provider < PROVIDER_COUNT ? adapters[provider] : NULL;
 }
 
+/* The same of a source that has one, as every source has that an API is asked for. */
+static const struct shop_adapter *xadapter_of(const struct settings_source *source)
+{
+    const struct shop_adapter *adapter = shop_adapter_of(source->provider);
+
+    if (adapter == NULL)
+        die("shop: %s has no adapter", source->name);
+    return adapter;
+}
+
 void shop_fetch_free(struct shop_fetch *fetch)
 {
     xfree(fetch->order_id);
@@ -142,7 +152,7 @@ void shop_listing_free(struct shop_listing *listing)
 
 bool shop_can_list(const struct settings_source *source)
 {
-    return shop_has_api(source) && shop_adapter_of(source->provider)->list;
+    return shop_has_api(source) && xadapter_of(source)->list;
 }
 
 bool shop_lists_all(const struct settings_source *source)
@@ -156,7 +166,7 @@ int shop_list_for(const struct settings_source *source, const struct shop_walk *
 {
     if (!shop_can_list(source))
         return -1;
-    return shop_adapter_of(source->provider)->list(source, walk, cursor, out);
+    return xadapter_of(source)->list(source, walk, cursor, out);
 }
 
 enum shop_answer_verdict shop_read_listing(const struct settings_source *source,
@@ -166,8 +176,7 @@ enum shop_answer_verdict shop_read_listing(const struct settings_source *source,
 {
     struct shop_listing draft = {0};
     enum shop_answer_verdict verdict =
-        shop_adapter_of(source->provider)
-            ->read_listing(source, walk, cursor, answer, &draft, detail);
+        xadapter_of(source)->read_listing(source, walk, cursor, answer, &draft, detail);
     if (verdict == SHOP_ANSWER_READ && draft.facts.set_aside != SET_ASIDE_NONE) {
         buf_printf(detail, "the list cannot be used: %s",
                    draft.facts.detail ? draft.facts.detail : set_aside_name(draft.facts.set_aside));
@@ -189,14 +198,14 @@ enum shop_answer_verdict shop_read_listing(const struct settings_source *source,
 int shop_webhook_for(const struct settings_source *source, struct shop_fetch *out)
 {
     const struct shop_adapter *adapter = shop_adapter_of(source->provider);
-    return shop_has_api(source) && adapter->webhook ? adapter->webhook(source, out) : -1;
+    return shop_has_api(source) && adapter && adapter->webhook ? adapter->webhook(source, out) : -1;
 }
 
 enum shop_answer_verdict shop_read_webhook(const struct settings_source *source,
                                            const char *address, const struct shop_answer *answer,
                                            enum shop_webhook *out, struct buf *detail)
 {
-    return shop_adapter_of(source->provider)->read_webhook(source, address, answer, out, detail);
+    return xadapter_of(source)->read_webhook(source, address, answer, out, detail);
 }
 
 void shop_sign(const struct settings_source *source, const char *id, int64_t now, const char *body,

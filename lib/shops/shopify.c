@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -303,14 +304,14 @@ static int take_step_time(struct facts *facts, const struct json_object *root, c
                           int64_t received_at, int64_t *time)
 {
     const char *text = shop_json_text(root, key);
-    char moment[] = "YYYY-MM-DDT23:59:59Z";
+    char moment[sizeof("YYYY-MM-DDT23:59:59Z")];
     if (!text || strlen(text) != strlen("YYYY-MM-DD") || shop_json_is_zero_date(text)) {
         if (shop_take_time(facts, root, key, time))
             return -1;
         *time = evidence_time(*time, received_at);
         return 0;
     }
-    memcpy(moment, text, strlen(text));
+    snprintf(moment, sizeof(moment), "%sT23:59:59Z", text);
     if (clock_parse(moment, strlen(moment), time)) {
         facts_set_aside(facts, SET_ASIDE_MALFORMED, "`%s` is not a time", key);
         return -1;

@@ -137,14 +137,14 @@ static int64_t pause_for(const struct points *points, int64_t needed)
     if (needed <= points->left)
         return 0;
     double seconds = (double)(needed - points->left) / (double)points->restored;
-    return seconds > (double)(PAUSE_MOST / TIME_SECOND) ? PAUSE_MOST
-                                                        : (int64_t)(seconds * TIME_SECOND) + 1;
+    return seconds > (double)PAUSE_MOST / TIME_SECOND ? PAUSE_MOST
+                                                      : (int64_t)(seconds * TIME_SECOND) + 1;
 }
 
 /* As many orders as the points of one query are good for, at most twice as many as before. */
 static int64_t next_size(const struct points *points, int64_t size)
 {
-    int64_t most = COST_MOST * 1000000;
+    int64_t most = COST_MOST * INT64_C(1000000);
     if (points->asked <= 0)
         return size;
     if (points->most >= 0 && points->most < most)

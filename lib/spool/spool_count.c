@@ -8,9 +8,11 @@
 #include <unistd.h>
 
 #include "base/mem.h"
+#include "base/text.h"
 
 #define COUNT_FORMAT "%019zu %019zu\n" /* always as long, so that a new one covers the old one */
-#define COUNT_LEN 40
+#define DIGITS 19
+#define COUNT_LEN (2 * DIGITS + 2)
 
 void spool_count_write(const char *folder, int number, size_t pending, size_t apart)
 {
@@ -32,18 +34,19 @@ static void count_add(int folder, const char *name, struct spool_count *out)
 {
     int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
     char text[COUNT_LEN + 1] = "";
-    size_t pending, apart;
+    int64_t pending, apart;
     ssize_t len = 0;
 
     if (fd >= 0) {
         len = read(fd, text, COUNT_LEN);
         close(fd);
     }
-    if (len != COUNT_LEN || sscanf(text, "%zu %zu", &pending, &apart) != 2)
+    if (len != COUNT_LEN || text_to_int(text, DIGITS, &pending) != 0 ||
+        text_to_int(text + DIGITS + 1, DIGITS, &apart) != 0)
         return;
     out->files++;
-    out->pending += pending;
-    out->apart += apart;
+    out->pending += (size_t)pending;
+    out->apart += (size_t)apart;
 }
 
 int spool_count_read(const char *folder, struct spool_count *out)

@@ -130,6 +130,8 @@ static void candidate_add(struct lease *lease, const struct db_rows *rows)
         values_add_int(&lease->suspects, db_int(rows, 2));
         return;
     }
+    if (queue == NULL)
+        die("inbox: a row of a queue that was not asked for");
     if (queue->count == queue->cap) {
         queue->cap = queue->cap ? 2 * queue->cap : 64;
         queue->items = xreallocarray(queue->items, queue->cap, sizeof(*queue->items));

@@ -57,7 +57,8 @@ static void names_gather(struct names *names, const struct order_news *news, siz
         for (size_t a = 0; news[i].facts != NULL && a < news[i].facts->alias_count; a++)
             name_add(names, news[i].source_id, news[i].facts->aliases[a], news[i].order_id);
     }
-    qsort(names->items, names->count, sizeof(*names->items), name_compare);
+    if (names->count > 0)
+        qsort(names->items, names->count, sizeof(*names->items), name_compare);
     for (size_t i = 0; i < names->count; i++) {
         if (kept > 0 && name_compare(&names->items[kept - 1], &names->items[i]) == 0) {
             if (names->items[kept - 1].told == NULL)

@@ -112,7 +112,7 @@ static void tell_change(const struct difference *difference, const struct audit_
         context->changed(&change, context->changed_arg);
 }
 
-/* One audit row and the feed of both subjects. `was` or `is` may be NULL. */
+/* One audit row and the feed of both subjects. One of `was` and `is` may be NULL. */
 static void note_change(struct difference *difference, struct order_work *work,
                         const struct standing_row *was, const struct contribution *is)
 {
@@ -122,9 +122,6 @@ static void note_change(struct difference *difference, struct order_work *work,
         .cause_id = cause->cause_id,
         .source_id = work->known.source_id,
         .order_id = work->known.id,
-        .line_id = was ? was->line_id : is->line_id,
-        .key = was ? was->key : is->key,
-        .subject = is ? work->merged.subject.id : was->subject.id,
         .action = was == NULL  ? "granted"
                   : is == NULL ? "dropped"
                                : "changed",
@@ -132,10 +129,16 @@ static void note_change(struct difference *difference, struct order_work *work,
     char before[96] = "", after[96] = "";
 
     if (was != NULL) {
+        row.line_id = was->line_id;
+        row.key = was->key;
+        row.subject = was->subject.id;
         describe(was->state, was->quantity, was->ends_at, before);
         feed_add(&difference->feed, was->subject.id);
     }
     if (is != NULL) {
+        row.line_id = is->line_id;
+        row.key = is->key;
+        row.subject = work->merged.subject.id;
         describe(is->state, is->quantity, is->ends_at, after);
         feed_add(&difference->feed, work->merged.subject.id);
     }
@@ -214,11 +217,14 @@ static void compare_contributions(struct difference *difference, struct order_wo
     size_t count = work->merged.subject.kind == SUBJECT_NONE ? 0 : work->projection.count;
     size_t w = 0, i = 0;
 
-    while (w < work->standing_count || i < count) {
+    for (;;) {
         const struct standing_row *was = w < work->standing_count ? &work->standing[w] : NULL;
         const struct contribution *is = i < count ? &work->projection.contributions[i] : NULL;
-        int order = was == NULL ? 1 : is == NULL ? -1 : compare_place(was, is);
+        int order;
 
+        if (was == NULL && is == NULL)
+            return;
+        order = was == NULL ? 1 : is == NULL ? -1 : compare_place(was, is);
         if (order < 0) {
             note_change(difference, work, was, NULL);
             drop_contribution(difference, work, was);

@@ -51,6 +51,8 @@ void order_names_gather(struct order_names *names, const struct order_news *news
     for (size_t i = 0; keys && i < count; i++) {
         struct order_named *named = order_names_find(names, news[i].source_id, news[i].order_id);
 
+        if (named == NULL)
+            die("orders: a name that was gathered is gone");
         if (named->told == NULL && news[i].facts != NULL && news[i].facts->key != NULL)
             named->told = &news[i];
     }

@@ -242,11 +242,12 @@ static void check_orders(const struct orders_context *context, struct order_news
 {
     for (size_t i = 0; i < pins->pinned->count; i++) {
         struct order_news *one = &news[pins->pinned->places[i]];
-        const char *first = is_learning(context, one)
+        const char *told = told_identity(one);
+        const char *first = told != NULL && is_learning(context, one)
                                 ? first_identity(news, pins->pinned, i, one->source_id)
                                 : NULL;
 
-        if (first != NULL && strcmp(first, told_identity(one)) != 0)
+        if (first != NULL && strcmp(first, told) != 0)
             refuse_shop(one, context, first, false);
         else
             check_key(context, one, pins, &pins->items[i]);

@@ -64,7 +64,12 @@ struct order_work *order_batch_find(const struct order_batch *batch, uint32_t so
 /* The order that a piece of the batch's news is about. */
 static struct order_work *batch_work(const struct order_batch *batch, const struct order_news *news)
 {
-    return order_batch_find(batch, news->source_id, news->order_id, strlen(news->order_id));
+    struct order_work *work =
+        order_batch_find(batch, news->source_id, news->order_id, strlen(news->order_id));
+
+    if (work == NULL)
+        die("store: news of an order that is not in its batch");
+    return work;
 }
 
 struct order_work *order_batch_row(const struct order_batch *batch, const struct db_rows *rows)
