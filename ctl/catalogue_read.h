@@ -12,7 +12,8 @@
 #include "base/settings.h"
 #include "entitlement/catalogue.h"
 
-/* NULL with a line for each fault in `errors`: "FILE: products[3].grants[0]: what, expected what".
+/* `text` has a NUL behind its `len` bytes. NULL with a line for each fault in `errors`: "FILE:
+ * products[3].grants[0]: what, expected what".
  */
 struct catalogue *catalogue_read(const char *file, const char *text, size_t len,
                                  const struct settings *settings, struct buf *errors)

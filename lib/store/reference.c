@@ -63,7 +63,8 @@ static int read_text(const struct buf *bytes, size_t *at, char out[LIMIT_MIRO_ID
     if (*at >= bytes->len)
         return -1;
     len = (unsigned char)bytes->data[*at];
-    if (len == 0 || len > LIMIT_MIRO_ID || len > bytes->len - *at - 1)
+    if (len == 0 || len > LIMIT_MIRO_ID || len > bytes->len - *at - 1 ||
+        memchr(bytes->data + *at + 1, '\0', len) != NULL)
         return -1;
     memcpy(out, bytes->data + *at + 1, len);
     out[len] = '\0';
