@@ -264,9 +264,10 @@ test('a kept answer whose time is over is told as nothing', async () => {
 test('Retry-After is kept to, and so it is when the document comes back', async () => {
   service.answer = (request, response) => problem(response, 503, 'unavailable', { 'Retry-After': '1' });
   const sync = client();
+  let failures = 0;
+  sync.onError(() => { failures += 1; });
   sync.onChange(() => {});
-  await until('the first', () => service.requests.length === 1);
-  await until('its answer', () => service.open === 0);
+  await until('the first failure', () => failures === 1);
   screen.show('hidden');
   screen.show('visible');
   await until('the second', () => service.requests.length === 2);
